@@ -1,0 +1,86 @@
+"""What the policies say of an event."""
+
+from enum import IntFlag, StrEnum
+
+from msgspec import Struct
+
+
+class Outcome(StrEnum):
+    """Whether a policy allows it."""
+
+    UNJUDGED = "unjudged"  # no selected policy mentions the verb: recorded, not judged
+    ALLOWED = "allowed"
+    VIOLATION = "violation"
+
+
+class Mode(StrEnum):
+    """What follows from a violation."""
+
+    LEARN = "learn"  # record, never alert
+    ALERT = "alert"
+
+
+class Severity(StrEnum):
+    """How loud a finding is."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Reason(StrEnum):
+    """Why, as one word that log, metric, command line and console print alike."""
+
+    NONE = ""
+    NOT_MENTIONED = "not_mentioned"
+    ALLOWED = "allowed"
+    RUNTIME = "runtime"  # the runtime's own step before the handover
+    EXEC_NOT_ALLOWED = "exec.not_allowed"
+    EXEC_DENIED = "exec.denied"
+    EXEC_DRIFT = "exec.drift"  # from the writable layer
+    EXEC_VOLUME = "exec.volume"
+    EXEC_FILELESS = "exec.fileless"  # memfd, deleted
+    LOAD_NOT_ALLOWED = "load.not_allowed"
+    LOAD_DENIED = "load.denied"
+    LOAD_DRIFT = "load.drift"
+    READ_NOT_ALLOWED = "read.not_allowed"
+    READ_DENIED = "read.denied"
+    WRITE_NOT_ALLOWED = "write.not_allowed"
+    WRITE_DENIED = "write.denied"
+    EGRESS_NOT_ALLOWED = "egress.not_allowed"
+    EGRESS_DENIED = "egress.denied"
+    LISTEN_NOT_ALLOWED = "listen.not_allowed"
+    LISTEN_DENIED = "listen.denied"
+    PRIVILEGE_ESCALATION = "privilege.escalation"
+    IDENTITY_UNIDENTIFIED = "identity.unidentified"
+    IDENTITY_CLAIMED_TWICE = "identity.claimed_twice"
+    CONTAINER_LEFT = "container.left"  # a process left its container's cgroup
+    FLOOD = "flood"
+
+
+class Depends(IntFlag):
+    """What a verdict was decided from. What the flow key does not hold makes the flow unrememberable (decision 1)."""
+
+    CONTAINER = 1
+    PATH = 2
+    LAYER = 4
+    ADDRESS = 8
+    PORT = 16
+    ARGV = 32  # not in the key
+    NAME = 64  # a DNS name: not in the key
+
+
+class Verdict(Struct, frozen=True, gc=False):
+    """The decision on one event, with the word for it, the rule that was decisive, and the mode in force."""
+
+    outcome: Outcome
+    verb: str  # exec, load, read, write, egress, listen; "" where no verb applies
+    reason: Reason
+    mode: Mode
+    generation: int  # of the policy set
+    rule: str = ""  # stable id: policy/verb/allow|deny/digest of the rule's text
+    source: str = ""  # file:line:col of that rule, or of the policy where the allowlist has no match
+    policy: str = ""
+    severity: Severity = Severity.MEDIUM
+    depends: Depends = Depends.CONTAINER
