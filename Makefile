@@ -12,7 +12,8 @@ PY := $(VENV)/bin/python
 MACHINE := $(shell uname -m)
 BPF := agent/sensor/bpf
 OBJECT := $(BPF)/sensor.$(MACHINE).o
-C_FILES = $(wildcard $(BPF)/*.c $(BPF)/*.h tests/programs/*.c tests/programs/*.h)
+# The border keeps its comments in one column, which clang-format doesn't.
+C_FILES = $(filter-out $(BPF)/sensor.h,$(wildcard $(BPF)/*.c $(BPF)/*.h tests/programs/*.c tests/programs/*.h))
 ARGS ?=
 
 RUN_PACKAGES := clang llvm libbpf-dev libbpf1|libbpf1t64
