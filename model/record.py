@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from model.event import Event
@@ -60,6 +59,18 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     standing: bool = False
     mode: str = "alert"
     kind: str = "finding"
+    schema: int = SCHEMA
+
+
+class Note(Struct, frozen=True, omit_defaults=True):
+    """What the agent says of itself: its start and stop, heartbeats, policy changes, and how boot time maps to wall time."""
+
+    id: str
+    time: str
+    where: Where
+    kind: str  # start, stop, heartbeat, policies, clock
+    time_ns: int  # boot time
+    says: dict[str, Any] = {}
     schema: int = SCHEMA
 
 
