@@ -338,22 +338,38 @@ struct budget {
 	u64 sent;
 };
 
-/* Below this directory (or network prefix) events are only counted: Python judged the whole of it, or the quota is spent. */
+/* Below this directory (or network prefix) events are only counted: Python judged the whole of it, or the quota is spent.
+ * By names, as verdicts are: a folder that moves away has another hash. */
 struct prefix_key {
 	u64 container;
-	u64 ino;		/* NET: the first 8 bytes of the prefix */
-	u32 dev;		/* NET: port << 16 | prefix bits */
-	u32 what;		/* kind << 24 | layer << 16 | write << 0 */
+	u64 names;		/* name hash of the directory; NET: the network's 8 distinctive bytes (IPv4: the last 8, masked to /24; IPv6: the first 8) */
+	u32 dev;		/* as seen by the container; NET: port << 16 | protocol */
+	u32 what;		/* WHAT(kind, layer, class); class: OPEN access & 3, CHANGE operation, NET direction */
 };
 
 struct prefix {
 	u64 count;
-	u64 reported;		/* written by Python's sweep */
+	u64 reported;		/* written by the sweep */
 	u64 last_ns;
 	u64 actor;
-	u64 names;		/* name hash of the directory that was judged: it drops the prefix when it has moved */
-	u32 generation;		/* of the directory's inode */
-	u32 judged;		/* 0: made by the kernel because the quota was spent */
+	u32 judged;		/* 0: made by the kernel because the quota was spent; only direct children count there */
+	u32 pad;
+};
+
+/* A denied file, or a folder below which all is denied; by its name hash. container 0: every container. */
+struct tripwire_key {
+	u64 container;
+	u64 names;
+	u32 dev;
+	u32 pad;
+};
+
+/* A denied network. The first 64 bits of the prefix are the container. */
+struct tripwire_network {
+	u32 bits;		/* 64 + length of the network's prefix */
+	u32 container_low;
+	u32 container_high;
+	u8 address[16];
 };
 
 enum container_state {
@@ -366,7 +382,7 @@ enum container_state {
 struct container {
 	u64 main_pid;		/* 0: not handed over yet */
 	u64 main_started_ns;
-	u64 mount_namespace;	/* pointer of the first one */
+	u64 mount_namespace;	/* id of the first one */
 	u64 root;		/* superblock of the root filesystem */
 	u32 state;
 	u32 mounts;

@@ -1,0 +1,326 @@
+/* The kernel's structures, only the fields that we read. CO-RE relocates every access, so order and gaps mean nothing here.
+ * Where kernels differ, the difference is one accessor in core_fixes.bpf.h.
+ */
+#ifndef VEDETTE_KERNEL_H
+#define VEDETTE_KERNEL_H
+
+#include <linux/types.h>
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s32 s32;
+typedef __s64 s64;
+typedef _Bool bool;
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct list_head {
+	struct list_head *next;
+};
+struct hlist_node {
+	struct hlist_node *next;
+};
+struct hlist_head {
+	struct hlist_node *first;
+};
+struct rb_node {
+	unsigned long __rb_parent_color;
+	struct rb_node *rb_right;
+	struct rb_node *rb_left;
+};
+struct rb_root {
+	struct rb_node *rb_node;
+};
+struct callback_head {
+	struct callback_head *next;
+	void (*func)(struct callback_head *);
+};
+typedef struct {
+	int counter;
+} atomic_t;
+typedef struct {
+	s64 counter;
+} atomic64_t;
+typedef struct {
+	u32 val;
+} kuid_t;
+typedef struct {
+	u32 val;
+} kgid_t;
+typedef struct {
+	u64 val;
+} kernel_cap_t;
+
+/* files */
+struct qstr {
+	u32 len;
+	const unsigned char *name;
+};
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
+	union {
+		struct hlist_node d_alias;
+	} d_u;
+};
+struct super_block {
+	u32 s_dev;
+	unsigned long s_magic;
+	struct dentry *s_root;
+	unsigned long s_flags;
+};
+struct inode {
+	u16 i_mode;
+	kuid_t i_uid;
+	struct super_block *i_sb;
+	unsigned long i_ino;
+	const unsigned int i_nlink;
+	s64 i_ctime_sec;
+	u32 i_ctime_nsec;
+	u32 i_generation;
+	struct hlist_head i_dentry;
+};
+struct vfsmount {
+	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
+	int mnt_flags;
+};
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+typedef struct {
+	atomic64_t refcnt;
+} file_ref_t;
+struct file {
+	u32 f_mode;
+	void *private_data;
+	struct inode *f_inode;
+	unsigned int f_flags;
+	struct path f_path;
+	struct callback_head f_task_work;
+	file_ref_t f_ref;
+};
+struct backing_file {
+	struct file file;
+	struct path user_path;
+};
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+struct files_struct {
+	atomic_t count;
+	struct fdtable *fdt;
+};
+struct fs_struct {
+	struct path root;
+	struct path pwd;
+};
+struct ns_common {
+	unsigned int inum;
+	u64 ns_id;
+};
+struct mnt_namespace {
+	struct ns_common ns;
+	u64 seq; /* until 6.17; ns.ns_id since */
+	struct rb_root mounts; /* since 6.8 */
+};
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+	struct rb_node mnt_node;
+	struct mnt_namespace *mnt_ns;
+};
+struct ovl_path {
+	struct dentry *dentry;
+};
+struct ovl_entry {
+	unsigned int __numlower;
+	struct ovl_path __lowerstack[0];
+};
+struct ovl_inode {
+	struct inode vfs_inode;
+	struct dentry *__upperdentry;
+	struct ovl_entry *oe; /* since 6.5 */
+};
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
+};
+
+/* tasks */
+struct thread_info {
+	u32 status;
+};
+struct upid {
+	int nr;
+};
+struct pid {
+	unsigned int level;
+	struct upid numbers[0];
+};
+struct tty_struct {
+	char name[64];
+};
+enum pid_type { PIDTYPE_PID, PIDTYPE_TGID };
+struct signal_struct {
+	atomic_t live;
+	struct pid *pids[4];
+	struct tty_struct *tty;
+	int group_exit_code;
+};
+struct cred {
+	kuid_t uid;
+	kgid_t gid;
+	kuid_t euid;
+	kernel_cap_t cap_permitted;
+	kernel_cap_t cap_effective;
+};
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+struct mm_struct {
+	unsigned long arg_start, arg_end, env_start, env_end;
+	struct file *exe_file;
+};
+struct seccomp {
+	int mode;
+};
+struct kernfs_node {
+	const char *name;
+	u64 id;
+};
+struct cgroup_root {
+	int hierarchy_id;
+};
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+	struct cgroup_root *root;
+	struct cgroup *ancestors[0];
+};
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+};
+struct css_set {
+	struct cgroup_subsys_state *subsys[12];
+	struct cgroup *dfl_cgrp;
+};
+struct task_struct {
+	struct thread_info thread_info;
+	unsigned int flags;
+	int exit_code;
+	int pid;
+	int tgid;
+	struct task_struct *real_parent;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	u64 start_boottime;
+	const struct cred *cred;
+	const struct cred *real_cred;
+	char comm[16];
+	struct fs_struct *fs;
+	struct files_struct *files;
+	struct nsproxy *nsproxy;
+	struct signal_struct *signal;
+	struct callback_head *task_works;
+	kuid_t loginuid;
+	struct seccomp seccomp;
+	unsigned long atomic_flags;
+	struct mm_struct *mm;
+	struct css_set *cgroups;
+};
+struct linux_binprm {
+	struct file *file;
+	const char *filename;
+	const char *interp;
+	unsigned int secureexec : 1;
+};
+struct vm_area_struct {
+	unsigned long vm_start;
+	unsigned long vm_flags;
+	struct file *vm_file;
+};
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	u64 regs[31], sp, pc, pstate;
+};
+struct pt_regs {
+	u64 regs[31], sp, pc, pstate, orig_x0;
+	s32 syscallno;
+};
+#endif
+
+/* io_uring */
+struct io_uring_cqe {
+	s32 res;
+};
+struct io_rsrc_node {
+	unsigned long file_ptr;
+};
+struct io_rsrc_data {
+	unsigned int nr;
+	struct io_rsrc_node **nodes;
+};
+struct io_file_table {
+	struct io_rsrc_data data;
+};
+struct io_ring_ctx {
+	struct io_file_table file_table;
+};
+struct io_kiocb {
+	u8 opcode;
+	struct io_ring_ctx *ctx;
+};
+struct io_open {
+	u32 file_slot;
+};
+
+/* iterators */
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+};
+struct bpf_iter__task {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+};
+struct bpf_iter__task_vma {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct vm_area_struct *vma;
+};
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	u32 fd;
+	struct file *file;
+};
+
+#pragma clang attribute pop
+
+#include "sensor.h"
+
+#endif

@@ -1,0 +1,89 @@
+/* Code mapped executable that is not from the image: dropped libraries, LD_PRELOAD, dlopen from memfd.
+ *
+ * The mapping is the truth, not the descriptor argument: the vma at the returned address holds the file. Memory without a file
+ * is a JIT's and no load.
+ */
+#include "file.bpf.h"
+
+#define PROT_EXEC 4
+#define MAP_ANONYMOUS 0x20
+
+struct mapping {
+	u64 file;
+};
+static long look_at(struct task_struct *task, struct vm_area_struct *vma, struct mapping *m)
+{
+	m->file = (u64)vma->vm_file;
+	return 0;
+}
+
+static __always_inline void loaded(struct proc *p, u64 file)
+{
+	struct flow_key key = {};
+	u64 now = bpf_ktime_get_boot_ns();
+	struct view v = {};
+
+	view_mapped_file(&v, file, p->by.container);
+	if (v.layer == LAYER_NEW_MOUNT && p->by.session == SESSION_RUNTIME)
+		v.layer = LAYER_HOST;
+	if (v.layer == LAYER_IMAGE && !v.flags)
+		return;
+	key.who = who_of(p, now);
+	key.ino = v.ino;
+	key.names = mix(v.names, change_time(&v));
+	key.dev = v.dev;
+	key.real_dev = v.real_dev;
+	key.generation = v.generation;
+	key.what = WHAT(KIND_LOAD, v.layer, v.flags << 5);
+	if (known(&key, p, now))
+		return;
+	novel_file(&key, &v, p, WHAT(KIND_LOAD, v.layer, 0));
+}
+
+static __always_inline int mapped(u64 address)
+{
+	struct proc *p = current_proc();
+	struct mapping m = {};
+
+	if (!p)
+		return 0;
+	if (bpf_find_vma(bpf_get_current_task_btf(), address, look_at, &m, 0)) {
+		count(COUNTER_VMA_BUSY);
+		return 0;
+	}
+	if (m.file)
+		loaded(p, m.file);
+	return 0;
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(call_mmap, struct pt_regs *regs, long ret)
+{
+	if (!(argument(regs, 2) & PROT_EXEC) || argument(regs, 3) & MAP_ANONYMOUS || (u64)ret >= -4095ull)
+		return 0;
+	return mapped(ret);
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(call_mprotect, struct pt_regs *regs, long ret)
+{
+	if (!(argument(regs, 2) & PROT_EXEC) || ret)
+		return 0;
+	return mapped(argument(regs, 0));
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(compat_mmap, struct pt_regs *regs, long ret)
+{
+	if (!(compat_argument(regs, 2) & PROT_EXEC) || compat_argument(regs, 3) & MAP_ANONYMOUS || (u32)ret >= -4095u)
+		return 0;
+	return mapped((u32)ret);
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(compat_mprotect, struct pt_regs *regs, long ret)
+{
+	if (!(compat_argument(regs, 2) & PROT_EXEC) || ret)
+		return 0;
+	return mapped(compat_argument(regs, 0));
+}

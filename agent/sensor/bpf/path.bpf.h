@@ -1,0 +1,338 @@
+/* What a file is (docs/decisions/0004): its real inode, its layer, and a hash of all its names up to its superblock's root.
+ *
+ * No step depends on a root or mount namespace that the process could have moved: names are read inside the superblock, and
+ * which superblocks belong to the container was noted at the handover (mounts.bpf.h). The text is read on a first sight only;
+ * while it is read the hash is made again: when they differ, somebody renamed in between (FILE_UNSTABLE).
+ */
+#ifndef VEDETTE_PATH_BPF_H
+#define VEDETTE_PATH_BPF_H
+
+#include "base.bpf.h"
+#include "event.bpf.h"
+
+#define MAGIC_OVERLAY 0x794c7630
+#define MAGIC_PROC 0x9fa0
+#define MAGIC_TMPFS 0x01021994
+#define MAGIC_PIPE 0x50495045
+#define MAGIC_SOCKET 0x534f434b
+#define NAMES_MAX 64 /* components of a path; more: FILE_CUT */
+
+enum superblock_kind { SUPERBLOCK_UNKNOWN = 0, SUPERBLOCK_MOUNT = 1, SUPERBLOCK_ROOT = 2 };
+
+/* A container's first mount table. The pointer, not s_dev: anonymous device numbers are handed out again after umount. Written
+ * at the handover, before the container's first instruction. Full: its files are NEW_MOUNT, which no rule allows. */
+struct superblock_key {
+	u64 container;
+	u64 superblock;
+};
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct superblock_key);
+	__type(value, u32);
+} superblocks SEC(".maps");
+
+/* A file under examination. */
+struct view {
+	u64 inode; /* as opened */
+	u64 dentry;
+	u64 superblock;
+	u64 real; /* the real inode */
+	u64 ino;
+	u64 names;
+	u32 dev;
+	u32 real_dev;
+	u32 generation;
+	u32 magic;
+	u32 flags;
+	u32 layer;
+};
+
+/* overlayfs keeps the upper's and lowers' dentries in its own inode. */
+static __always_inline struct inode *real_inode(struct inode *inode, bool *upper)
+{
+	struct ovl_inode *oi = OUTER(ovl_inode, vfs_inode, inode);
+	struct dentry *up = oi->__upperdentry, *low;
+	struct ovl_entry *lowers;
+
+	if (up && up->d_inode) {
+		*upper = true;
+		return up->d_inode;
+	}
+	lowers = oi->oe;
+	if (!lowers)
+		return NULL;
+	low = AS(ovl_path, (u64)lowers + bpf_core_field_offset(struct ovl_entry, __lowerstack))->dentry;
+	return low ? low->d_inode : NULL;
+}
+
+struct word_fold {
+	u64 at;
+	u64 hash;
+};
+static long fold_word(u32 i, struct word_fold *f)
+{
+	f->hash = mix(f->hash, WORD(f->at + 8 * i));
+	return 0;
+}
+
+/* The name's exact bytes, word by word. d_name.hash is salted with the parent's address and no use. */
+static __always_inline u64 fold_name(u64 hash, u64 name, u32 length)
+{
+	u64 last = (1ull << ((length & 7) * 8)) - 1;
+	struct word_fold rest;
+
+	hash = mix(hash, length);
+	if (length < 8)
+		return mix(hash, WORD(name) & last);
+	hash = mix(hash, WORD(name));
+	if (length < 16)
+		return mix(hash, WORD(name + 8) & last);
+	hash = mix(hash, WORD(name + 8));
+	if (length < 24)
+		return mix(hash, WORD(name + 16) & last);
+	rest = (struct word_fold){ .at = name + 16, .hash = hash };
+	bpf_loop((length >> 3) - 2 < 32 ? (length >> 3) - 2 : 32, fold_word, &rest, 0);
+	return mix(rest.hash, WORD(name + (length & ~7u)) & last);
+}
+
+struct name_walk {
+	u64 dentry;
+	u64 root; /* of the superblock */
+	u64 hash;
+	u32 done;
+	u32 proc;
+};
+/* On procfs, /proc/<number> counts as one name: a pid is no behaviour, and self or other is in the layer. */
+static __always_inline bool is_pid_name(u64 name)
+{
+	u8 first = WORD(name);
+
+	return first >= '0' && first <= '9';
+}
+static long name_step(u32 i, struct name_walk *w)
+{
+	struct dentry *d = AS(dentry, w->dentry);
+	u64 parent = (u64)d->d_parent, name;
+
+	if (parent == w->dentry) {
+		w->done = 1;
+		return 1;
+	}
+	name = (u64)d->d_name.name;
+	if (w->proc && parent == w->root && is_pid_name(name))
+		w->hash = mix(w->hash, 1);
+	else
+		w->hash = fold_name(w->hash, name, d->d_name.len);
+	w->dentry = parent;
+	return 0;
+}
+
+static __always_inline u64 hash_names(struct view *v)
+{
+	struct name_walk w = { .dentry = v->dentry,
+			       .root = (u64)AS(super_block, v->superblock)->s_root,
+			       .hash = seed,
+			       .proc = v->magic == MAGIC_PROC };
+
+	bpf_loop(NAMES_MAX, name_step, &w, 0);
+	if (!w.done)
+		v->flags |= FILE_CUT;
+	else if (w.dentry != w.root && v->layer != LAYER_MEMFD)
+		v->flags |= FILE_DISCONNECTED;
+	return w.hash;
+}
+
+static __always_inline bool is_memfd(u64 dentry)
+{
+	return (WORD(AS(dentry, dentry)->d_name.name) & 0xffffffffffffull) == 0x3a64666d656dull; /* "memfd:" */
+}
+
+static __always_inline u32 proc_layer(u64 inode)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 pid = (u64)OUTER(proc_inode, vfs_inode, inode)->pid;
+
+	if (!pid)
+		return LAYER_PROC;
+	return pid == (u64)task->signal->pids[PIDTYPE_TGID] || pid == (u64)task->thread_pid ? LAYER_PROC_SELF
+											      : LAYER_PROC_OTHER;
+}
+
+/* "From the image" is only the overlay that was the container's root at the handover: a workload can mount its own. */
+static __always_inline u32 layer_of(struct view *v, u32 kind, bool upper)
+{
+	if (kind == SUPERBLOCK_ROOT)
+		return v->magic != MAGIC_OVERLAY ? LAYER_ROOT : upper ? LAYER_WRITABLE : LAYER_IMAGE;
+	if (kind == SUPERBLOCK_UNKNOWN) {
+		if (v->magic == MAGIC_TMPFS && is_memfd(v->dentry))
+			return LAYER_MEMFD;
+		return LAYER_NEW_MOUNT;
+	}
+	if (v->magic == MAGIC_PROC)
+		return proc_layer(v->inode);
+	return v->magic == MAGIC_TMPFS ? LAYER_TMPFS : LAYER_VOLUME;
+}
+
+/* `kind` is what the container's mount table says of the superblock. */
+static __always_inline void examine(struct view *v, u32 kind)
+{
+	struct inode *inode = AS(inode, v->inode), *real = inode;
+	struct super_block *sb = AS(super_block, v->superblock);
+	struct dentry *d = AS(dentry, v->dentry);
+	bool upper = false;
+
+	v->flags = 0;
+	v->dev = v->real_dev = sb->s_dev;
+	v->magic = sb->s_magic;
+	if (v->magic == MAGIC_OVERLAY) {
+		struct inode *r = real_inode(inode, &upper);
+
+		if (r) {
+			real = r;
+			v->real_dev = real->i_sb->s_dev;
+		}
+	}
+	v->real = (u64)real;
+	v->ino = v->magic == MAGIC_PROC ? 0 : real->i_ino;
+	v->generation = real->i_generation;
+	v->layer = layer_of(v, kind, upper);
+	if ((!real->i_nlink || !d->d_hash.pprev) && v->dentry != (u64)sb->s_root && (u64)d->d_parent != v->dentry)
+		v->flags |= FILE_DELETED;
+	if (v->layer == LAYER_MEMFD)
+		v->flags |= FILE_DELETED;
+	v->names = hash_names(v);
+}
+
+static __always_inline u32 superblock_kind(u64 container, u64 superblock)
+{
+	struct superblock_key key = { .container = container, .superblock = superblock };
+	u32 *kind = bpf_map_lookup_elem(&superblocks, &key);
+
+	return kind ? *kind : SUPERBLOCK_UNKNOWN;
+}
+
+static __always_inline void view_dentry(struct view *v, u64 inode, u64 dentry, u64 container)
+{
+	v->inode = inode;
+	v->dentry = dentry;
+	v->superblock = (u64)AS(inode, inode)->i_sb;
+	examine(v, superblock_kind(container, v->superblock));
+}
+
+/* A mapping of an overlay file holds overlay's inner file; the user's file is behind it in struct backing_file. The mode bit that
+ * marks those moves between kernels, so the claim is verified: it must be an overlay dentry over this very inode. */
+static __always_inline void view_mapped_file(struct view *v, u64 file, u64 container)
+{
+	struct file *f = AS(file, file);
+	u64 dentry = (u64)f->f_path.dentry, inode = (u64)f->f_inode;
+	bool upper;
+
+	if (f->f_mode & (7 << 23)) {
+		struct dentry *user = OUTER(backing_file, file, file)->user_path.dentry;
+		struct inode *over = user ? user->d_inode : NULL;
+
+		if (over && over->i_sb->s_magic == MAGIC_OVERLAY && (u64)real_inode(over, &upper) == inode) {
+			dentry = (u64)user;
+			inode = (u64)over;
+		}
+	}
+	view_dentry(v, inode, dentry, container);
+}
+
+static __always_inline u64 change_time(struct view *v)
+{
+	struct inode *real = AS(inode, v->real);
+
+	return real->i_ctime_sec * 1000000000ull + real->i_ctime_nsec;
+}
+
+static __always_inline void fill_file(struct file_id *f, struct view *v)
+{
+	f->ino = v->ino;
+	f->names = v->names;
+	f->superblock = v->superblock;
+	f->dev = v->dev;
+	f->real_dev = v->real_dev;
+	f->generation = v->generation;
+	f->flags = v->flags;
+	f->layer = v->layer;
+}
+
+struct text_walk {
+	struct scratch *scratch;
+	u64 dentry;
+	u64 root;
+	u64 at; /* the text begins here; it ends at TEXT_MAX */
+	u64 hash;
+	u32 flags;
+	u16 done;
+	u8 proc;
+	u8 alone; /* its own parent, but not the root: memfd, disconnected */
+};
+static long text_step(u32 i, struct text_walk *w)
+{
+	struct dentry *d = AS(dentry, w->dentry);
+	u64 parent = (u64)d->d_parent, name = (u64)d->d_name.name, length = d->d_name.len & 255, at = w->at;
+
+	if (parent == w->dentry && (w->dentry == w->root || w->alone)) {
+		w->done = 1;
+		return 1;
+	}
+	if (parent == w->dentry)
+		w->alone = 1;
+	if (at < length + 1) {
+		w->flags |= FILE_CUT;
+		w->done = 1;
+		return 1;
+	}
+	at = (at - length - 1) & (TEXT_MAX - 1);
+	HIDE(at);
+	at &= TEXT_MAX - 1;
+	HIDE(length);
+	length &= 255;
+	w->scratch->text[at] = '/';
+	bpf_probe_read_kernel(&w->scratch->text[at + 1], length, (void *)name);
+	if (w->proc && parent == w->root && is_pid_name(name))
+		w->hash = mix(w->hash, 1);
+	else if (!w->alone)
+		w->hash = fold_name(w->hash, name, d->d_name.len);
+	w->at = at;
+	w->dentry = parent;
+	return 0;
+}
+
+/* Append the path inside the superblock, or its last `most` bytes. Sets FILE_UNSTABLE and FILE_CUT in the view. */
+static __always_inline void append_path_end(struct scratch *s, struct view *v, u64 most)
+{
+	struct text_walk w = { .scratch = s,
+			       .dentry = v->dentry,
+			       .root = (u64)AS(super_block, v->superblock)->s_root,
+			       .at = TEXT_MAX,
+			       .hash = seed,
+			       .proc = v->magic == MAGIC_PROC };
+	u64 at;
+
+	bpf_loop(NAMES_MAX, text_step, &w, 0);
+	v->flags |= w.flags;
+	if (!w.done)
+		v->flags |= FILE_CUT;
+	if (w.hash != v->names)
+		v->flags |= FILE_UNSTABLE;
+	at = w.at;
+	if (at >= TEXT_MAX) {
+		at = TEXT_MAX - 1;
+		s->text[TEXT_MAX - 1] = '/';
+	}
+	if (TEXT_MAX - at > most)
+		at = TEXT_MAX - most;
+	append(s, &s->text[at & (TEXT_MAX - 1)], TEXT_MAX - at);
+}
+
+static __always_inline void append_path(struct scratch *s, struct view *v)
+{
+	append_path_end(s, v, TEXT_MAX);
+}
+
+#endif
