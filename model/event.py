@@ -162,6 +162,16 @@ class Open(Struct, frozen=True, gc=False, tag="open", tag_field="kind"):
     standing: bool = False
 
 
+class Many(Struct, frozen=True, gc=False, tag="many", tag_field="kind"):
+    """Below this folder a container's files are from now on only counted, not named: its quota of flows is spent."""
+
+    time_ns: int
+    actor: Actor
+    file: File  # the folder
+    access: Access  # of the open that made it so
+    flow: bytes
+
+
 class Load(Struct, frozen=True, gc=False, tag="load", tag_field="kind"):
     """First sight of a file mapped executable that is not from the image. From the exit of mmap and mprotect."""
 
@@ -325,5 +335,6 @@ class Gap(Struct, frozen=True, gc=False, tag="gap", tag_field="kind"):
 
 
 Event: TypeAlias = (
-    Exec | Exit | Open | Load | Change | Net | Socket | Unix | Dns | Cgroup | Handover | Mount | Left | Privilege | FlowCount | Gap
-)
+    Exec | Exit | Open | Many | Load | Change | Net | Socket | Unix | Dns
+    | Cgroup | Handover | Mount | Left | Privilege | FlowCount | Gap
+)  # fmt: skip

@@ -1,0 +1,112 @@
+"""A recording gives back what was written, in order, and survives whatever happened to the file."""
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.sensor import layout
+from agent.sensor.recording import Header, Recorder, Recording, RecordingError
+from agent.sensor.source import Channel
+
+HEADER = Header(boot="b" * 36, clock_offset_ns=5, code_variables=("LD_PRELOAD",), more={"node": "n1"})
+
+
+def written(path: Path, *frames: tuple[int, bytes] | dict[str, Any], size: int = 1 << 20) -> Recorder:
+    recorder = Recorder(path, HEADER, size)
+    for frame in frames:
+        if isinstance(frame, dict):
+            recorder.fact(frame)
+        else:
+            recorder.write(frame[0], [frame[1]])
+    recorder.close()
+    return recorder
+
+
+def replayed(path: Path) -> tuple[list[Any], Recording]:
+    seen: list[Any] = []
+    recording = Recording(path, seen.append, lambda raw: seen.append(("report", raw)))
+    while not recording.ended:
+        seen += recording.poll(0)
+    recording.close()
+    return seen, recording
+
+
+def test_records_reports_and_facts_come_back_in_their_order(tmp_path: Path) -> None:
+    file = tmp_path / "r"
+    written(
+        file, (Channel.URGENT, b"a"), {"container": 7}, (Channel.NOVELTY, b""), (Channel.REPORTS, b"r"), (Channel.URGENT, b"c")
+    )
+    seen, recording = replayed(file)
+    assert seen == [b"a", {"container": 7}, b"", ("report", b"r"), b"c"]
+    assert (recording.header.boot, recording.header.more, recording.torn_bytes) == (HEADER.boot, {"node": "n1"}, 0)
+
+
+@pytest.mark.parametrize("cut", [1, 5, 12, 13])
+def test_a_torn_tail_is_read_up_to_and_reported(tmp_path: Path, cut: int) -> None:
+    file = tmp_path / "r"
+    written(file, (Channel.URGENT, b"whole"), (Channel.URGENT, b"tail"))
+    file.write_bytes(file.read_bytes()[:-cut])
+    seen, recording = replayed(file)
+    assert (seen, recording.torn_bytes) == ([b"whole"], 16 - cut)
+
+
+def test_a_frame_that_was_altered_ends_the_replay(tmp_path: Path) -> None:
+    file = tmp_path / "r"
+    written(file, (Channel.URGENT, b"first"), (Channel.URGENT, b"second"), (Channel.URGENT, b"third"))
+    file.write_bytes(file.read_bytes().replace(b"second", b"sekond"))
+    seen, recording = replayed(file)
+    assert (seen, recording.torn_bytes) == ([b"first"], 12 + 6 + 12 + 5)
+
+
+def test_a_recording_ends_at_its_size_and_counts_what_it_does_not_hold(tmp_path: Path) -> None:
+    recorder = written(tmp_path / "r", *[(Channel.URGENT, b"x" * 100)] * 50, size=2000)
+    assert (tmp_path / "r").stat().st_size <= 2000 + len(b"vedette recording 1\n")
+    assert recorder.dropped == 50 - len(replayed(tmp_path / "r")[0])
+    assert "size" in recorder.problem
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_agent() -> None:
+    recorder = Recorder.__new__(Recorder)
+    recorder.problem, recorder.dropped, recorder._left = "", 0, 1 << 30
+    with Path("/dev/full").open("wb", buffering=16) as full:
+        recorder._file = full
+        recorder.write(Channel.URGENT, [b"x" * 64, b"y"])
+        recorder.close()
+    assert (recorder.dropped, "No space" in recorder.problem) == (2, True)
+
+
+def test_a_recording_is_never_written_over(tmp_path: Path) -> None:
+    written(tmp_path / "r")
+    with pytest.raises(FileExistsError):
+        Recorder(tmp_path / "r", HEADER, 1000)
+
+
+def test_another_versions_layout_is_refused_with_advice(tmp_path: Path) -> None:
+    Recorder(tmp_path / "r", Header("b", 0, layout="0123"), 1000).close()
+    with pytest.raises(RecordingError, match=f"0123, this version reads {layout.HASH}\nhint: replay it with"):
+        replayed(tmp_path / "r")
+
+
+@pytest.mark.parametrize("content", [b"", b"vedette", b"vedette recording 1\n", b"\x7fELF" * 20])
+def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "r").write_bytes(content)
+    with pytest.raises(RecordingError):
+        replayed(tmp_path / "r")
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=400), st.integers(0, 400))
+def test_whatever_happened_to_the_file_it_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, noise: bytes, at: int
+) -> None:
+    file = tmp_path_factory.mktemp("r") / "r"
+    written(file, (Channel.URGENT, b"a" * 30), {"x": 1}, (Channel.NOVELTY, b"b" * 30))
+    whole = bytearray(file.read_bytes())
+    whole[at : at + len(noise)] = noise
+    file.write_bytes(bytes(whole))
+    with contextlib.suppress(RecordingError):
+        replayed(file)
