@@ -4,14 +4,15 @@ from struct import Struct
 
 from agent.sensor import layout
 
-ACTOR = {
+Values = dict[str, int | bytes]
+ACTOR: Values = {
     "by_container": 4711, "by_pid": 70_000, "by_started_ns": 5_000_000_000, "by_session": layout.SESSION_MAIN,
     "by_exe": 2**63 + 5, "by_euid": 1000, "by_comm": b"nginx", "time_ns": 7_000_000_000,
 }  # fmt: skip
 KEY = bytes(range(40))
 
 
-def pack(struct: Struct, fields: tuple[str, ...], values: dict[str, int | bytes]) -> bytes:
+def pack(struct: Struct, fields: tuple[str, ...], values: Values) -> bytes:
     """The struct with these values, zero elsewhere."""
     empty = dict(zip(fields, struct.unpack(bytes(struct.size)), strict=True))
     return struct.pack(*{**empty, **values}.values())
@@ -26,15 +27,17 @@ def record(kind: int, name: str, *texts: bytes, **values: int | bytes) -> bytes:
 
 def exec_(path: bytes = b"/usr/bin/dash", argv: bytes = b"sh\0-c\0true\0", **values: int | bytes) -> bytes:
     texts = (path, b"", b"/srv", argv, b"pts0")
-    return record(layout.KIND_EXEC, "EXEC_EVENT", *texts, **{"file_layer": 1, "argv_bytes": len(argv), **values})
+    usual: Values = {"file_layer": 1, "argv_bytes": len(argv)}
+    return record(layout.KIND_EXEC, "EXEC_EVENT", *texts, **{**usual, **values})
 
 
 def open_(path: bytes = b"/etc/hosts", **values: int | bytes) -> bytes:
-    return record(layout.KIND_OPEN, "FILE_EVENT", path, **{"file_layer": 1, "access": 1, "key": KEY, **values})
+    usual: Values = {"file_layer": 1, "access": 1, "key": KEY}
+    return record(layout.KIND_OPEN, "FILE_EVENT", path, **{**usual, **values})
 
 
 def change(before: bytes = b"/tmp/a", after: bytes = b"/tmp/b", **values: int | bytes) -> bytes:
-    usual = {"file_layer": 2, "target_layer": 2, "operation": layout.OPERATION_RENAME, "key": KEY}
+    usual: Values = {"file_layer": 2, "target_layer": 2, "operation": layout.OPERATION_RENAME, "key": KEY}
     return record(layout.KIND_CHANGE, "CHANGE_EVENT", before, after, **{**usual, **values})
 
 

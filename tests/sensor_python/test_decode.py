@@ -107,8 +107,9 @@ def test_dns_over_tcp_begins_with_its_length() -> None:
 
 def test_the_namer_gives_the_containers_name_and_may_add_flags() -> None:
     decoder = Decoder(name=lambda *of: (f"/mnt{of[3]}", int(Flag.OUTSIDE)))
-    file = decoder.decode(records.open_()).file  # type: ignore[union-attr]
-    assert (file.path, file.flags) == ("/mnt/etc/hosts", Flag.OUTSIDE)
+    (it,) = decoder.all([records.open_()])
+    assert isinstance(it, event.Open)
+    assert (it.file.path, it.file.flags) == ("/mnt/etc/hosts", Flag.OUTSIDE)
 
 
 @pytest.mark.parametrize("kind", records.every_kind())
@@ -129,10 +130,21 @@ def test_texts_beyond_the_record_are_malformed() -> None:
         decoded(records.open_(texts_0=60_000))
 
 
-@pytest.mark.parametrize("raw", [records.open_(file_layer=0), records.open_(file_layer=99), records.open_(by_session=9),
-                                 records.open_(access=32), records.record(0, "FILE_EVENT"),
-                                 records.record(2**32 - 1, "FILE_EVENT"), records.record(layout.KIND_WHO, "FILE_EVENT"),
-                                 records.open_(file_flags=512), records.net(direction=0), records.change(operation=0)])  # fmt: skip
+@pytest.mark.parametrize(
+    "raw",
+    [
+        records.open_(file_layer=0),
+        records.open_(file_layer=99),
+        records.open_(file_flags=512),
+        records.open_(by_session=9),
+        records.open_(access=32),
+        records.record(0, "FILE_EVENT"),
+        records.record(2**32 - 1, "FILE_EVENT"),
+        records.record(layout.KIND_WHO, "FILE_EVENT"),
+        records.net(direction=0),
+        records.change(operation=0),
+    ],
+)
 def test_values_that_no_enumeration_has_are_malformed(raw: bytes) -> None:
     with pytest.raises(DecodeError):
         decoded(raw)

@@ -108,9 +108,9 @@ def test_a_missing_library_names_the_package_to_install() -> None:
 
 
 def test_a_failed_load_shows_what_the_verifier_said(tmp_path: Path) -> None:
-    source = "int f(void *c) { return *(int *)(*(long *)c); }\n"
     path = tmp_path / "bad.o"
-    text = f'{source}__attribute__((section("syscall"), used)) int g(void *c) {{ return f(c); }}\nchar L[] __attribute__((section("license"))) = "GPL";'
+    text = 'char L[] __attribute__((section("license"))) = "GPL";'
+    text += '__attribute__((section("syscall"), used)) int wild(long *context) { return *(int *)*context; }'
     subprocess.run(["clang", "-target", "bpf", "-g", "-O2", "-x", "c", "-", "-c", "-o", path], input=text.encode(), check=True)
     library = Libbpf()
     loaded = library.bpf_object__open(str(path).encode())
