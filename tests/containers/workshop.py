@@ -1,0 +1,53 @@
+"""What a session of tests owns: one folder, one image, and locks that tell other sessions that it lives."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.containers import cgroups, image, programs
+
+PREFIX = "vedette-test-"
+LOCK = Path(tempfile.gettempdir()) / "vedette-test.lock"
+
+
+class Workshop:
+    """A session's folder `vedette-test-<pid>-…`, in it `image` (lower layer of every box), `runc` (its --root) and `boxes`.
+
+    Sessions run beside each other: each holds the lock shared, and the last one removes the cgroup that they share.
+    """
+
+    def __init__(self) -> None:
+        self._lock = LOCK.open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+        self.folder.chmod(0o755)
+        self.boxes = self.folder / "boxes"
+        self.boxes.mkdir()
+        self.runtime_root = self.folder / "runc"
+        self.programs = programs.build()
+        self.image = image.fill(self.folder / "image", self.programs)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        shutil.rmtree(self.folder)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pass  # another session lives: the shared cgroup is its own too
+        else:
+            cgroups.remove("/vedette-test")
+        self._lock.close()
+
+    def alone(self) -> bool:
+        """No other session lives on this machine."""
+        sessions = Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*")
+        return all(other == self.folder or not Path(f"/proc/{other.name.split('-')[2]}").exists() for other in sessions)

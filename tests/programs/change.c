@@ -1,0 +1,4 @@
+/* To come. */
+#include "attack.h"
+
+const struct verb change_verbs[] = { {} };
