@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any
 
+from msgspec import structs
+
 from model.event import Event, Gap
 from model.origin import Origin
 from model.record import Finding, Note, Record, Where, wall_time
@@ -75,9 +77,10 @@ class Stamp:
         number = self._evidence_id() if type(event) is Gap else f"{self._activity_prefix}{next(self._activity)}"
         return Record(number, self.clock.wall(event.time_ns), self.where, event, origin, verdict, self.tier, late)
 
-    def finding(self, time_ns: int, **fields: Any) -> Finding:  # noqa: ANN401 - the fields are Finding's, checked by it
-        """A finding, with everything but `id`, `time` and `where` given."""
-        return Finding(id=self._evidence_id(), time=self.clock.wall(time_ns), where=self.where, **fields)
+    def finding(self, template: Finding, time_ns: int, count: int) -> Finding:
+        """The finding with its id, time and count; the template has the rest."""
+        number, when = self._evidence_id(), self.clock.wall(time_ns)
+        return structs.replace(template, id=number, time=when, where=self.where, count=count)
 
     def note(self, kind: str, says: Mapping[str, Any] | None = None, time_ns: int | None = None) -> Note:
         """What the agent says of itself; now, unless a time is given."""
