@@ -63,6 +63,10 @@ class Channel:
             return self._given[0].position
         return self._lines[0].position if self._lines else 0
 
+    def has_work(self, *, can_tell: bool) -> bool:
+        """Something to write, or to tell, that need not wait for the disk to work again."""
+        return not self.retry_at and bool(self.unwritten() or (can_tell and (self._untold or self.spool.losses)))
+
     def batch(self) -> None:
         """Hand the spool its next batch, if it is done with the last one."""
         if self._given or not self._lines:

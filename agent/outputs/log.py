@@ -95,6 +95,7 @@ class Log:
         with self._lock:
             if not line or len(line) > LINE_LIMIT or channel.waiting_bytes + len(line) > channel.limit:
                 channel.refuse(kind_of(record), boot_ns())
+                self._rouse()
                 return 0
             return self._queue(channel, _event_time(record), line)
 
@@ -173,7 +174,8 @@ class Log:
         now_s = time.monotonic()
         retries = [channel.retry_at - now_s for channel in self._channels if channel.retry_at]
         with self._lock:
-            busy = any(channel.unwritten() and not channel.retry_at for channel in self._channels)
+            can_tell = not self._evidence.retry_at
+            busy = any(channel.has_work(can_tell=can_tell) for channel in self._channels)
             self._asleep = not busy and not self._ending.is_set()
             self._wake.clear()
         if self._asleep:

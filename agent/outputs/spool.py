@@ -213,10 +213,10 @@ class Spool:
         mine = [file for file in self._files() if file.boot8 == self.boot8]
         if not mine:
             return 0
-        tail = _tail(mine[-1].path)
-        found = [int(index) for index in re.findall(rb"(?m)^" + re.escape(self._prefix) + rb'(\d{1,19})"', tail)]
+        whole, newline, torn = _tail(mine[-1].path).rpartition(b"\n")
+        found = [int(index) for index in re.findall(rb"(?m)^" + re.escape(self._prefix) + rb'(\d{1,19})"', whole + newline)]
         last = max(found, default=mine[-1].first + count_lines(mine[-1].path) - 1)
-        return last + (1 if tail.endswith(b"\n") or not tail else 2)
+        return last + (2 if torn else 1)
 
     def _newest(self) -> LogFile | None:
         files = self._files()
