@@ -38,6 +38,7 @@ _RESULTS: dict[str, Any] = {_OBJECT: _P, _MAYBE: _P, _STATUS: _INT, _PLAIN: _INT
 _FUNCTIONS: dict[str, tuple[str, list[Any]]] = {
     "bpf_object__open": (_OBJECT, [_TEXT]),
     "bpf_object__load": (_STATUS, [_P]),
+    "bpf_object__find_map_by_name": (_MAYBE, [_P, _TEXT]),
     "bpf_object__close": (_NOTHING, [_P]),
     "bpf_object__btf": (_OBJECT, [_P]),
     "bpf_object__next_program": (_MAYBE, [_P, _P]),
@@ -63,7 +64,6 @@ _FUNCTIONS: dict[str, tuple[str, list[Any]]] = {
     "bpf_map_update_elem": (_STATUS, [_INT, _P, _P, _U64]),
     "bpf_map_lookup_elem": (_STATUS, [_INT, _P, _P]),
     "bpf_map_delete_elem": (_STATUS, [_INT, _P]),
-    "bpf_map_get_next_key": (_STATUS, [_INT, _P, _P]),
     "bpf_map_lookup_batch": (_STATUS, [_INT, _P, _P, _P, _P, c.POINTER(_U32), c.POINTER(BatchOptions)]),
     "bpf_prog_test_run_opts": (_STATUS, [_INT, c.POINTER(RunOptions)]),
     "btf__load_vmlinux_btf": (_OBJECT, []),
@@ -125,12 +125,15 @@ class Libbpf:
         size = c.c_uint32()
         return c.string_at(self._functions["btf__raw_data"](btf, c.byref(size)), size.value)
 
-    def run(self, program: int, context: bytes) -> int:
-        """Run a SEC("syscall") program once; its return value. The context must be copied in only: ctx_out is refused."""
+    def run(self, program: int, context: bytes) -> tuple[int, bytes]:
+        """Run a SEC("syscall") program once: its return value, and the context as it left it.
+
+        The kernel copies the context back to where it came from; a ctx_out is refused (kernel: bpf_prog_test_run_syscall).
+        """
         held = c.create_string_buffer(context, len(context))
         options = RunOptions(sz=c.sizeof(RunOptions), ctx_in=c.cast(held, c.c_void_p), ctx_size_in=len(context))
         self._functions["bpf_prog_test_run_opts"](program, c.byref(options))
-        return int(options.retval)
+        return c.c_int32(options.retval).value, held.raw
 
 
 def _walk(following: Callable[[int, int | None], int | None], loaded: int) -> Iterator[int]:

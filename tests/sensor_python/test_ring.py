@@ -26,7 +26,7 @@ class Producer:
 
     def put(self, value: int, length: int = 13, discard: int = 0) -> bool:
         """False: the ring is full."""
-        return self.library.run(self.program, pack("<4I", length, value, discard, 0)) == 0
+        return self.library.run(self.program, pack("<4I", length, value, discard, 0))[0] == 0
 
 
 @pytest.fixture(scope="module")
