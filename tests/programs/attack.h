@@ -1,7 +1,7 @@
 /* `attack VERB ARGS…`: one deed per verb, done inside a container, told truly on standard output.
  *
- * Every step is one line of JSON: {"verb", "step", "pid", "tid", "path", "errno", …}. `pid` is as this process's pid namespace
- * has it. The exit code is 0 if every step worked. What a verb's arguments are is said in its line of the table.
+ * Every step is one line of JSON: {"verb", "step", "pid", "tid", "path", "errno", …}. `pid` is as this process's pid
+ * namespace has it. The exit code is 0 if every step worked. What arguments a verb takes, its line in the table says.
  */
 #ifndef ATTACK_H
 #define ATTACK_H
@@ -28,13 +28,13 @@
 
 struct verb {
 	const char *name;
-	int (*run)(int argc, char **argv);	/* argv[0] is the first argument after the verb; 0 if all worked */
-	int least;				/* arguments that it needs */
-	const char *takes;			/* its arguments */
+	int (*run)(int argc, char **argv); /* argv[0] is the first argument after the verb; 0 if all worked */
+	int least;			   /* arguments that it needs */
+	const char *takes;		   /* its arguments */
 };
 
-extern const struct verb exec_verbs[], load_verbs[], file_verbs[], change_verbs[], net_verbs[], dns_verbs[], forge_verbs[],
-	escape_verbs[], race_verbs[];
+extern const struct verb exec_verbs[], load_verbs[], file_verbs[], change_verbs[], net_verbs[], dns_verbs[],
+	forge_verbs[], escape_verbs[], race_verbs[];
 
 #define QUIET "/usr/bin/quiet"
 
@@ -51,9 +51,9 @@ void need(const char *step, const char *path, long result);
 
 /* report.c: what many verbs need */
 long number(const char *text);
-int copy_file(const char *from, const char *to, mode_t mode);	/* gives an fd open for reading, or -1 */
+int copy_file(const char *from, const char *to, mode_t mode); /* gives an fd open for reading, or -1 */
 int write_file(const char *path, const char *text);
-int fill(int to, const char *from);				/* the bytes of a file into an open one */
+int fill(int to, const char *from); /* the bytes of a file into an open one */
 ino_t inode_of(const char *path);
 
 /* exec.c */
@@ -62,13 +62,13 @@ typedef void (*replace_fn)(const char *path, char **argv);
 int run_program(const char *step, const char *path, char **argv, replace_fn replace);
 void by_execve(const char *path, char **argv);
 
-/* uring.c: one operation through a new ring; flags are IOSQE_*, slot is a direct descriptor counted from 1. Gives its result */
+/* uring.c: one operation through a new ring; gives its result. `slot` is a direct descriptor counted from 1, or 0. */
 struct io_uring_sqe;
 long uring_once(const struct io_uring_sqe *wanted, int slot);
 
-/* compat.c: a 32-bit system call from a 64-bit program. Text arguments must go through `low`. Gives the result or -errno */
+/* compat.c: a 32-bit system call; gives the result or -errno. Texts must go through `low`. */
 long int80(long nr, long a, long b, long c, long d);
-long low(int slot, const char *text);				/* the text's copy below 4 GiB; slots 0 and 1 */
+long low(int slot, const char *text); /* the text's copy below 4 GiB; slots 0 and 1 */
 
 /* forge.c: run `deed` in new namespaces, as root of a new user namespace, in a child of a child */
 int in_namespaces(int flags, int (*deed)(int, char **), int argc, char **argv);

@@ -14,7 +14,8 @@ long low(int slot, const char *text)
 	static char *page;
 
 	if (!page)
-		page = mmap((void *)0x10000000, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+		page = mmap((void *)0x10000000, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+			    -1, 0);
 	if (page == MAP_FAILED || strlen(text) >= 8192)
 		_exit(95);
 	return (long)strcpy(page + slot * 8192, text);

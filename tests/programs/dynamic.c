@@ -1,5 +1,5 @@
 /* A dynamically linked program: for the loader, LD_PRELOAD and dlopen.
- * `dynamic` does nothing; `dynamic load FILE` dlopens it; `dynamic load-memfd FILE` dlopens a copy in anonymous memory. */
+ * `dynamic` does nothing; `dynamic load FILE` dlopens it; `dynamic load-memfd FILE` a copy in anonymous memory. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -18,7 +18,8 @@ static int load(const char *path)
 		fprintf(stderr, "dynamic: %s\n", dlerror());
 		return 1;
 	}
-	printf("{\"verb\":\"load\",\"step\":\"dlopen\",\"pid\":%d,\"path\":\"%s\",\"errno\":%d}\n", getpid(), path, plugin() != 42);
+	printf("{\"verb\":\"load\",\"step\":\"dlopen\",\"pid\":%d,\"path\":\"%s\",\"errno\":%d}\n", getpid(), path,
+	       plugin() != 42);
 	return 0;
 }
 

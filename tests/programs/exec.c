@@ -7,7 +7,7 @@ void by_execve(const char *path, char **argv)
 	execve(path, argv, environ);
 }
 
-/* The child's exit code is the program's; an exec that failed says its errno through a pipe that a working exec closes. */
+/* A failed exec says its errno through a pipe that a working exec closes. */
 int run_program(const char *step, const char *path, char **argv, replace_fn replace)
 {
 	int error = 0, status = 0, ends[2];
@@ -129,7 +129,7 @@ static int exec_tmpfile(int argc, char **argv)
 	need("tmpfile", "/tmp", file);
 	fill(file, argv[0]);
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", file);
-	again = open(name, O_RDONLY | O_CLOEXEC);	/* a file open for writing can't be executed */
+	again = open(name, O_RDONLY | O_CLOEXEC); /* a file open for writing can't be executed */
 	close(file);
 	return exec_open("tmpfile", "/tmp", again, argv);
 }
@@ -268,7 +268,15 @@ static int exec_long(int argc, char **argv)
 
 static int exec_hostile(int argc, char **argv)
 {
-	char *with[] = { argv[0], "new\nline", "\x1b[31mred", "\xff\xfe\xc3(", "", "\"quote\\", "\xe2\x80\xae" "bidi", NULL };
+	char *with[] = { argv[0],
+			 "new\nline",
+			 "\x1b[31mred",
+			 "\xff\xfe\xc3(",
+			 "",
+			 "\"quote\\",
+			 "\xe2\x80\xae"
+			 "bidi",
+			 NULL };
 
 	(void)argc;
 	return run_program("hostile", argv[0], with, by_execve);

@@ -6,7 +6,10 @@
 /* "r" (default), "w", "rw", "create", "trunc", "append", "path" */
 static int open_flags(int argc, char **argv)
 {
-	static const struct { const char *name; int flags; } known[] = {
+	static const struct {
+		const char *name;
+		int flags;
+	} known[] = {
 		{ "r", O_RDONLY },
 		{ "w", O_WRONLY },
 		{ "rw", O_RDWR },
@@ -50,7 +53,10 @@ static int by_creat(int argc, char **argv)
 /* Needs CAP_DAC_READ_SEARCH and a filesystem with handles: a volume or tmpfs, not overlay. */
 static int by_handle(int argc, char **argv)
 {
-	struct { struct file_handle head; char bytes[MAX_HANDLE_SZ]; } handle = { .head.handle_bytes = MAX_HANDLE_SZ };
+	struct {
+		struct file_handle head;
+		char bytes[MAX_HANDLE_SZ];
+	} handle = { .head.handle_bytes = MAX_HANDLE_SZ };
 	int mount, root = open(argv[0], O_RDONLY | O_DIRECTORY);
 	char path[4200];
 

@@ -4,11 +4,32 @@
 
 #define PAGE 4096
 
+/* What the kernel says of the mapping, whatever was asked for. */
+static bool is_executable(const void *at)
+{
+	unsigned long begin, end;
+	char line[4300], rights[5];
+	FILE *maps = fopen("/proc/self/maps", "r");
+	bool found = false;
+
+	while (maps && !found && fgets(line, sizeof(line), maps))
+		found = sscanf(line, "%lx-%lx %4s", &begin, &end, rights) == 3 && begin <= (unsigned long)at &&
+			(unsigned long)at < end && rights[2] == 'x';
+	if (maps)
+		fclose(maps);
+	return found;
+}
+
+static int say_mapped(const char *step, const char *path, const void *at, int file)
+{
+	if (at == MAP_FAILED)
+		return say(step, path, -1);
+	return say(step, path, is_executable(at) ? 0 : -ENOEXEC) + say_file("file", path, file);
+}
+
 static int map(const char *step, const char *path, int file, int protection)
 {
-	void *at = mmap(NULL, PAGE, protection, MAP_PRIVATE, file, 0);
-
-	return say(step, path, at == MAP_FAILED ? -1 : 0) + say_file("file", path, file);
+	return say_mapped(step, path, mmap(NULL, PAGE, protection, MAP_PRIVATE, file, 0), file);
 }
 
 static int map_file(int argc, char **argv)
@@ -48,7 +69,8 @@ static int protect(const char *path, long call, long extra)
 	void *at = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, file, 0);
 
 	need("mmap", path, at == MAP_FAILED ? -1 : 0);
-	return say("mprotect", path, syscall(call, at, PAGE, PROT_READ | PROT_EXEC, extra)) + say_file("file", path, file);
+	need("mprotect", path, syscall(call, at, PAGE, PROT_READ | PROT_EXEC, extra));
+	return say_mapped("mprotect", path, at, file);
 }
 
 static int map_protect(int argc, char **argv)
@@ -82,8 +104,8 @@ static int map_int80(int argc, char **argv)
 		     : "=a"(at)
 		     : "a"(nr), "b"(0), "c"(PAGE), "d"(PROT_READ | PROT_EXEC), "S"(MAP_PRIVATE), "D"(file)
 		     : "memory", "r8", "r9", "r10", "r11");
-	at = (int)at;
-	return say("mmap2", argv[0], at < 0 && at > -PAGE ? at : 0) + say_file("file", argv[0], file);
+	at &= 0xffffffff;
+	return say_mapped("mmap2", argv[0], (void *)at, file);
 }
 
 /* What a just-in-time compiler does. Returns 42 from the code that it wrote. */

@@ -1,4 +1,4 @@
-/* A program that does nothing: static, 32-bit and set-user-id copies of it are in the image. With arguments it becomes them. */
+/* A program that does nothing; with arguments it becomes them. Static, 32-bit and set-user-id copies are in the image. */
 #include <unistd.h>
 
 int main(int argc, char **argv)

@@ -32,7 +32,8 @@ int say_more(const char *step, const char *path, long result, const char *more)
 	int n;
 
 	quoted(text, sizeof(text), path);
-	n = snprintf(line, sizeof(line), "{\"verb\":\"%s\",\"step\":\"%s\",\"pid\":%d,\"tid\":%ld,\"path\":\"%s\",\"errno\":%d%s%s}\n",
+	n = snprintf(line, sizeof(line),
+		     "{\"verb\":\"%s\",\"step\":\"%s\",\"pid\":%d,\"tid\":%ld,\"path\":\"%s\",\"errno\":%d%s%s}\n",
 		     verb, step, getpid(), syscall(SYS_gettid), text, error, *more ? "," : "", more);
 	/* One write a line: children and threads tell into the same pipe. */
 	if (write(STDOUT_FILENO, line, n) != n)

@@ -23,7 +23,8 @@ static void set_up(struct ring *r)
 	r->fd = syscall(SYS_io_uring_setup, 4, &r->params);
 	need("io_uring_setup", "", r->fd);
 	r->submitted = area(r->fd, r->params.sq_off.array + r->params.sq_entries * 4, IORING_OFF_SQ_RING);
-	r->completed = area(r->fd, r->params.cq_off.cqes + r->params.cq_entries * sizeof(struct io_uring_cqe), IORING_OFF_CQ_RING);
+	r->completed = area(r->fd, r->params.cq_off.cqes + r->params.cq_entries * sizeof(struct io_uring_cqe),
+			    IORING_OFF_CQ_RING);
 	r->entries = area(r->fd, r->params.sq_entries * sizeof(struct io_uring_sqe), IORING_OFF_SQES);
 }
 
