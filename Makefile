@@ -15,6 +15,8 @@ OBJECT := $(BPF)/sensor.$(MACHINE).o
 # The border keeps its comments in one column, which clang-format doesn't.
 C_FILES = $(filter-out $(BPF)/sensor.h,$(wildcard $(BPF)/*.c $(BPF)/*.h tests/programs/*.c tests/programs/*.h))
 ARGS ?=
+FUZZ_S ?= 60
+TARGETS ?= policy kernel kernel_texts dns_answer runtime_files records recording text
 
 RUN_PACKAGES := clang llvm libbpf-dev libbpf1|libbpf1t64
 DEMO_PACKAGES := runc busybox-static
@@ -50,13 +52,12 @@ bench: root develop object ## measure the cost; prints a table and writes bench/
 	exec $(PY) -m bench $(ARGS)
 
 .PHONY: fuzz
-fuzz: environment ## let atheris loose on every parser, SECONDS_EACH=60
+fuzz: ## let atheris loose on every parser, FUZZ_S=60 seconds each
 	.ci/environment .venv-fuzz requirements-fuzz.lock
-	for target in tests/fuzz/fuzz_*.py; do
+	for target in $(TARGETS); do
 		echo "· $$target"
-		mkdir -p "build/fuzz/$$(basename "$$target" .py)"
-		PYTHONPATH=. .venv-fuzz/bin/python "$$target" -max_total_time=$${SECONDS_EACH:-60} -max_len=8192 -print_final_stats=0 -verbosity=0 \
-			"build/fuzz/$$(basename "$$target" .py)"
+		mkdir -p "build/fuzz/$$target"
+		.venv-fuzz/bin/python -m tests.fuzz.fuzz "$$target" -max_total_time=$(FUZZ_S) -max_len=8192 -verbosity=0 "build/fuzz/$$target"
 	done
 
 .PHONY: object
