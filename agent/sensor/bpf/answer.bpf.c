@@ -44,7 +44,7 @@ struct sweep_args {
 	u64 container; /* 0: all */
 	u64 idle_ns;
 	u64 now;
-	u32 full; /* out: the ring was full, sweep again after reading */
+	u32 full; /* out, and returned: the ring was full, sweep again after reading */
 	u32 reported;
 	u32 deleted;
 	u32 pad;
@@ -130,5 +130,5 @@ int sweep(struct sweep_args *args)
 
 	bpf_for_each_map_elem(&flows, sweep_step, &a, 0);
 	*args = a;
-	return 0;
+	return a.full;
 }

@@ -94,7 +94,8 @@ static long work_step(u32 i, struct work_walk *w)
 }
 
 /* exec lets go of a script's file before it loads the interpreter, but the file stays on the task's list of delayed work until
- * the return to user space: the oldest entry that was opened for exec is the script itself. */
+ * the return to user space: the oldest entry that was opened for exec is the script itself (later ones: interpreters of
+ * interpreters, the dynamic loader). */
 static __always_inline u64 script_file(struct task_struct *task, u64 loaded)
 {
 	struct work_walk w = { .work = (u64)task->task_works };
@@ -243,6 +244,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	struct exec_event *e;
 	struct scratch *s;
 	struct budget *b;
+	bool scripted;
 
 	if (!p || !mm)
 		return 0;
@@ -270,7 +272,8 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	fill_file(&e->file, &v);
 	e->file.ctime_ns = change_time(&v);
 	fill_exec(e, task, bprm);
-	script = script_file(task, (u64)file);
+	scripted = (u64)bprm->filename != (u64)bprm->interp;
+	script = scripted ? script_file(task, (u64)file) : 0;
 	if (script) {
 		struct file *sf = AS(file, script);
 
@@ -278,7 +281,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 		append_path(s, &sv);
 		fill_file(&e->script, &sv);
 		e->script.ctime_ns = change_time(&sv);
-	} else if ((u64)bprm->filename != (u64)bprm->interp) {
+	} else if (scripted) {
 		append_string(s, bprm->filename); /* its file can't be shown: the program's own words */
 		e->script.layer = LAYER_NEW_MOUNT;
 		e->script.flags = FILE_CLAIMED;

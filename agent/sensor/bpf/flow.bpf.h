@@ -128,17 +128,40 @@ static __always_inline bool take_token(struct budget *b, u64 now)
 	return false;
 }
 
-/* Make `who` anew: after an exec, a change of credentials or of the policies. */
-NOINLINE int renew_who(struct proc *p, u64 now)
+/* The hash of it, with an entry that says what it stands for; 0: no room. */
+NOINLINE u64 remember_who(struct who *w, u64 now)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct who w = {};
 	struct budget *b;
 	u64 who;
 
+	if (!w)
+		return 0;
+	who = mix(mix(mix(seed, w->container), w->exe),
+		  (u64)w->euid << 32 | (u64)w->generation << 8 | w->session << 1 | w->tty);
+	if (bpf_map_lookup_elem(&whos, &who))
+		return who;
+	b = budget_of(w->container, KIND_WHO, now);
+	if (b && __sync_fetch_and_add(&b->flows, 1) >= b->quota) {
+		add(&b->flows, -1);
+		add(&b->over, 1);
+		return 0;
+	}
+	if (bpf_map_update_elem(&whos, &who, w, BPF_NOEXIST) && !bpf_map_lookup_elem(&whos, &who)) {
+		count(COUNTER_WHO_FULL);
+		if (b)
+			add(&b->flows, -1);
+		return 0;
+	}
+	return who;
+}
+
+/* `who` under the present policies, from what the record holds: also for a record that outlived its task. */
+NOINLINE int name_who(struct proc *p, u64 now)
+{
+	struct who w = {};
+
 	if (!p)
 		return 0;
-	read_credentials(p, task);
 	p->generation = generation;
 	w.container = p->by.container;
 	w.exe = p->by.exe;
@@ -148,25 +171,15 @@ NOINLINE int renew_who(struct proc *p, u64 now)
 	w.generation = p->generation;
 	w.session = p->by.session;
 	w.tty = p->by.tty;
-	who = mix(mix(mix(seed, w.container), w.exe),
-		  (u64)w.euid << 32 | (u64)w.generation << 8 | w.session << 1 | w.tty);
-	p->who = who;
-	if (bpf_map_lookup_elem(&whos, &who))
-		return 0;
-	b = budget_of(w.container, KIND_WHO, now);
-	if (b && __sync_fetch_and_add(&b->flows, 1) >= b->quota) {
-		add(&b->flows, -1);
-		add(&b->over, 1);
-		p->who = 0;
-		return 0;
-	}
-	if (bpf_map_update_elem(&whos, &who, &w, BPF_NOEXIST) && !bpf_map_lookup_elem(&whos, &who)) {
-		count(COUNTER_WHO_FULL);
-		if (b)
-			add(&b->flows, -1);
-		p->who = 0;
-	}
+	p->who = remember_who(&w, now);
 	return 0;
+}
+
+/* Make `who` anew: after an exec, a change of credentials or of the policies. */
+static __always_inline void renew_who(struct proc *p, u64 now)
+{
+	read_credentials(p, bpf_get_current_task_btf());
+	name_who(p, now);
 }
 
 /* Credentials are a new object whenever they change: comparing the pointer is enough to notice. */
@@ -212,7 +225,7 @@ static __always_inline bool count_prefix(struct prefix_key *key, bool itself, co
 {
 	struct prefix *x = bpf_map_lookup_elem(&prefixes, key);
 
-	if (!x || !(x->judged || itself))
+	if (!x || !(x->judged == PREFIX_TREE || itself))
 		return false;
 	add(&x->count, 1);
 	x->last_ns = now;

@@ -87,6 +87,8 @@ NOINLINE int note_mount(struct mount_walk *w, u64 node)
 		return 0;
 	key = (struct superblock_key){ .container = w->container, .superblock = (u64)m->mnt.mnt_sb };
 	kind = key.superblock == w->root ? SUPERBLOCK_ROOT : SUPERBLOCK_MOUNT;
+	if ((u64)m->mnt_parent == (u64)m && kind != SUPERBLOCK_ROOT)
+		return 0; /* the bottom of the namespace, hidden below the root: the machine's first ramfs */
 	if (bpf_map_update_elem(&superblocks, &key, &kind, 0))
 		count(COUNTER_MAP_FULL);
 	w->n++;

@@ -347,12 +347,18 @@ struct prefix_key {
 	u32 what;		/* WHAT(kind, layer, class); class: OPEN access & 3, CHANGE operation, NET direction */
 };
 
+enum prefix_scope {
+	PREFIX_OVER = 0,	/* made by the kernel because the quota was spent: direct children */
+	PREFIX_TREE = 1,	/* Python judged all that lies below, at any depth */
+	PREFIX_CHILDREN = 2,	/* Python judged the direct children */
+};
+
 struct prefix {
 	u64 count;
 	u64 reported;		/* written by the sweep */
 	u64 last_ns;
 	u64 actor;
-	u32 judged;		/* 0: made by the kernel because the quota was spent; only direct children count there */
+	u32 judged;		/* enum prefix_scope */
 	u32 pad;
 };
 
