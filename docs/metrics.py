@@ -6,8 +6,8 @@ from agent.outputs.metrics import Metrics
 from docs.tables import code, page, table
 
 INTRO = """On `/metrics`, in Prometheus's text format. Every set of labels is bounded: what comes from policies or gaps is `other`
-beyond a number of different values. `/healthz` says whether the agent lives, `/readyz` whether it does its work; both name what is
-missing."""
+beyond a number of different values. `/healthz` says whether the agent lives, `/readyz` whether it does its work; both name
+what is missing."""
 
 
 def text() -> str:
