@@ -1,0 +1,104 @@
+"""What is wrong in a text that a person wrote: where, what, and what to do. The same for messages and for --json."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from msgspec import Struct
+
+from model.text import printable
+
+LISTED = 100  # problems that are printed; more are only counted
+_WIDEST = 160  # characters of a line that are quoted
+_BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML takes for the end of a line
+
+
+class Mark(Struct, frozen=True, gc=False):
+    """A place in a text. Lines and columns count from 1, columns in characters."""
+
+    line: int
+    column: int
+    width: int = 1
+
+
+class Problem(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One thing to correct. `level` is error or warning."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    quote: str = ""  # the line, without what could confuse a terminal
+    width: int = 1
+    hint: str = ""
+    level: str = "error"
+
+    def __str__(self) -> str:
+        kind = "warning: " if self.level == "warning" else ""
+        parts = [f"{self.file}:{self.line}:{self.column}: {kind}{self.message}"]
+        if self.quote:
+            parts += _quoted(self.quote, self.line, self.column, self.width)
+        if self.hint:
+            parts.append(f"hint: {self.hint}")
+        return "\n".join(parts)
+
+
+class PolicyError(ValueError):
+    """A text that is no policy. `problems` has all that is wrong with it, in the order of the text."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        more = len(self.problems) - LISTED
+        shown = [str(problem) for problem in self.problems[:LISTED]]
+        return "\n".join([*shown, f"… and {more} more problems"] if more > 0 else shown)
+
+
+class Text:
+    """A named text that problems quote from."""
+
+    def __init__(self, text: str, name: str) -> None:
+        self.text = text
+        self.name = printable(name)
+        self._lines = _BREAKS.split(text)
+
+    def problem(self, mark: Mark, message: str, hint: str = "", level: str = "error") -> Problem:
+        """A problem at this place."""
+        line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
+        return Problem(self.name, mark.line, mark.column, message, line[: mark.column + _WIDEST], mark.width, hint, level)
+
+    def source(self, mark: Mark) -> str:
+        """file:line:col."""
+        return f"{self.name}:{mark.line}:{mark.column}"
+
+    def mark_of(self, source: str) -> Mark:
+        """The place that `source` gave."""
+        _, line, column = source.rsplit(":", 2)
+        return Mark(int(line), int(column))
+
+    def mark_at(self, index: int) -> Mark:
+        """The place of a character by its index."""
+        before = _BREAKS.split(self.text[:index])
+        return Mark(len(before), len(before[-1]) + 1)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`did you mean "x"?` or nothing."""
+    close = get_close_matches(word[:64], list(known), 1, 0.6)
+    return f'did you mean "{close[0]}"?' if close else ""
+
+
+def shown(value: object) -> str:
+    """A value for a message: quoted, short, safe on a screen."""
+    text = printable(str(value))
+    return f'"{text[:77]}…"' if len(text) > 80 else f'"{text}"'
+
+
+def _quoted(line: str, number: int, column: int, width: int) -> list[str]:
+    start = max(0, column - 1 - _WIDEST // 2) if len(line) > _WIDEST else 0
+    before, marked = printable(line[start : column - 1]), printable(line[column - 1 : column - 1 + width])
+    after = printable(line[column - 1 + width :])
+    carets = "^" * max(1, min(len(marked), _WIDEST))
+    return [f"{number:5} | {before}{marked}{after}"[: 8 + 2 * _WIDEST], f"      | {' ' * len(before)}{carets}"]
