@@ -1,0 +1,200 @@
+"""The kernel's memory of what is known, from Python's side: answer flows, sweep their counts, decide about containers.
+
+No counted value is ever rewritten from here: answers and sweeps are programs that run in the kernel (bpf/answer.bpf.c), so
+that no hit is lost between a read and a write. Not for two threads at once.
+"""
+
+import mmap
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from struct import Struct
+
+from agent.sensor import layout
+from agent.sensor.allowances import Allowance
+from agent.sensor.loader import Sensor
+from agent.sensor.losses import Losses
+from agent.sensor.reports import Reports
+from agent.sensor.source import Channel, Tap
+from model.event import Event, FlowCount, Gap, Session
+
+_U32, _U64 = Struct("<I"), Struct("<Q")
+_SWEEP = Struct("<3Q4I")  # struct sweep_args: container, idle_ns, now; out: full, reported, deleted, pad
+_PASSES = 64  # of one sweep: so often may the ring of reports be full
+_LARGEST = 1 << 32
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What one sweep found."""
+
+    counts: list[FlowCount]
+    firsts: list[Event] = field(default_factory=list)  # first sights that no ring had room for: judge, log, remember them
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """A folder (by its name hash, see names.py) or a network of a container, below which events of one class are one."""
+
+    container: int
+    names: int
+    device: int  # as the container sees it; network: port << 16 | protocol
+    what: int  # kind << 24 | layer << 16 | class: see struct prefix_key
+
+    def packed(self) -> bytes:
+        """As the map's key."""
+        return layout.PREFIX_KEY.pack(self.container, self.names, self.device, self.what)
+
+
+class Flows:
+    """Flow map, prefixes, budgets, tripwires and the table of containers of one sensor."""
+
+    def __init__(self, sensor: Sensor, reports: Reports, tap: Tap | None = None) -> None:
+        self._sensor, self._read, self._tap = sensor, reports, tap
+        self._ring = sensor.ring("reports")
+        self._answers = sensor.map("answers")
+        self._page = mmap.mmap(self._answers.descriptor, self._answers.max_entries * self._answers.value_bytes)
+        self._whos, self._budgets, self._prefixes = (sensor.map(name) for name in ("whos", "budgets", "prefixes"))
+        self._containers, self._tripwires = sensor.map("containers"), sensor.map("tripwires")
+        self._networks = sensor.map("tripwire_networks")
+        self.losses = Losses(self._budgets, sensor.map("counters", per_cpu=True))
+        self._seen: dict[bytes, int] = {}  # prefix → count at the last sweep; no more than the map holds
+
+    def remember(self, keys: Iterable[bytes]) -> None:
+        """The log took them: from now on the kernel only counts these flows."""
+        self._answer(keys, layout.FLOW_KNOWN)
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """Send these flows again at their next hit: their verdict is no longer sure."""
+        self._answer(keys, layout.FLOW_UNSENT)
+
+    def _answer(self, keys: Iterable[bytes], state: int) -> None:
+        pack, waiting = layout.ANSWER.pack, iter(keys)
+        while batch := [pack(key, state) for key in islice(waiting, self._answers.max_entries)]:
+            joined = b"".join(batch)
+            self._page[: len(joined)] = joined
+            self._sensor.run("answer", _U32.pack(len(batch)))
+
+    def sweep(self, idle_s: float = 0) -> Sweep:
+        """What changed since the last sweep. Flows that were idle for `idle_s` (0: never) are reported and forgotten."""
+        swept = self._swept(0, int(idle_s * 1e9))
+        swept.counts.extend(self._swept_prefixes())
+        return swept
+
+    def end(self, container: int) -> tuple[Sweep, list[Gap]]:
+        """A container is gone: its last counts and losses; then nothing of it is left in the kernel. Answer its flows before."""
+        swept = self._swept(container, 0)
+        swept.counts.extend(self._swept_prefixes(container))
+        self._swept(container, 0)  # deletes what the first pass retired
+        gaps = self.losses.last(container)
+        self._remove(container)
+        return swept, gaps
+
+    def _swept(self, container: int, idle_ns: int) -> Sweep:
+        found: list[bytes] = []
+        now = _now()
+        for _ in range(_PASSES):
+            _, out = self._sensor.run("sweep", _SWEEP.pack(container, idle_ns, now, 0, 0, 0, 0))
+            found += self._reported()
+            if not _SWEEP.unpack(out)[3]:
+                break
+        if found and self._tap:
+            self._tap(Channel.REPORTS, found)
+        firsts, counts = self._read.all(found, now)
+        return Sweep(counts, firsts)
+
+    def _reported(self) -> list[bytes]:
+        everything: list[bytes] = []
+        while records := self._ring.drain():
+            everything += records
+        return everything
+
+    def _swept_prefixes(self, ended: int = 0) -> list[FlowCount]:
+        """Counts of prefixes that changed. Of a container that has ended: all of its own, as final."""
+        now, counts = _now(), []
+        for key, value in self._prefixes.items():
+            container, _, _, what = layout.PREFIX_KEY.unpack(key)
+            count, _, last_ns, actor, *_ = layout.PREFIX.unpack(value)
+            before = self._seen.get(key, 0)
+            if (count > before and not ended) or (ended and container == ended):
+                self._seen[key] = count
+                pid, low = divmod(actor, _LARGEST)
+                counts.append(
+                    FlowCount(now, key, container, Session.STANDING, what >> 24, count, count - before, 0, last_ns, pid, low, "",
+                              bool(ended))
+                )  # fmt: skip
+        return counts
+
+    def _remove(self, container: int) -> None:
+        for entries, owner in ((self._budgets, layout.BUDGET_KEY), (self._prefixes, layout.PREFIX_KEY)):
+            for key in [key for key, _ in entries.items() if owner.unpack(key)[0] == container]:
+                entries.delete(key)
+                self._seen.pop(key, None)
+        for who in [key for key, value in self._whos.items() if layout.WHO.unpack(value)[0] == container]:
+            self._whos.delete(who)
+        for key in [key for key, _ in self._tripwires.items() if layout.TRIPWIRE_KEY.unpack(key)[0] == container]:
+            self._tripwires.delete(key)
+        self._containers.delete(_U64.pack(container))
+
+    def install(self, prefix: Prefix, *, children_only: bool = False) -> None:
+        """Count below this folder from now on: Python judged all of it (or its direct children)."""
+        scope = layout.PREFIX_CHILDREN if children_only else layout.PREFIX_TREE
+        self._prefixes.put(prefix.packed(), layout.PREFIX.pack(0, 0, 0, 0, scope), new=True)
+
+    def uninstall(self, prefix: Prefix) -> FlowCount | None:
+        """Judge below this folder again. What was counted there since the last sweep, if anything was."""
+        key = prefix.packed()
+        value, before = self._prefixes.get(key), self._seen.pop(key, 0)
+        self._prefixes.delete(key)
+        if value is None:
+            return None
+        count, _, last_ns, actor, *_ = layout.PREFIX.unpack(value)
+        pid, low = divmod(actor, _LARGEST)
+        return FlowCount(
+            _now(), key, prefix.container, Session.STANDING, prefix.what >> 24, count, count - before, 0, last_ns, pid, low,
+            "", final=True,
+        )  # fmt: skip
+
+    def allow(self, container: int, kind: int, allowance: Allowance) -> None:
+        """Give one container another budget of this kind. What the kernel counted in it stays, but for hits of this moment."""
+        key = layout.BUDGET_KEY.pack(container, kind)
+        old = self._budgets.get(key)
+        rest = layout.BUDGET.unpack(old)[3:] if old else (allowance.burst, _now(), 0, 0, 0, 0, 0)
+        self._budgets.put(key, layout.BUDGET.pack(allowance.quota, allowance.rate, allowance.burst, *rest))
+
+    def guard_file(self, container: int, names: int, device: int) -> None:
+        """Send every use of this file, or of what lies below this folder, whatever the budget says. Container 0: in all."""
+        self._tripwires.put(layout.TRIPWIRE_KEY.pack(container, names, device), _U32.pack(1))
+
+    def guard_network(self, container: int, address: bytes, bits: int) -> None:
+        """Send every connection to this network (16 bytes; IPv4 mapped, so +96 bits), whatever the budget says."""
+        key = layout.TRIPWIRE_NETWORK.pack(64 + bits, container & 0xFFFFFFFF, container >> 32, address)
+        self._networks.put(key, _U32.pack(1))
+
+    def decide(self, cgroup: int, state: int) -> None:
+        """Say what a cgroup is (layout.CONTAINER_*). What the kernel noted of it stays."""
+        key = _U64.pack(cgroup)
+        old = self._containers.get(key)
+        *noted, _state, mounts = layout.CONTAINER.unpack(old or bytes(layout.CONTAINER.size))
+        self._containers.put(key, layout.CONTAINER.pack(*noted, state, mounts))
+
+    def set_main(self, cgroup: int, pid: int, started_ns: int) -> None:
+        """Name the main process of a container that was running before the agent."""
+        key = _U64.pack(cgroup)
+        _pid, _started, *rest = layout.CONTAINER.unpack(self._containers.get(key) or bytes(layout.CONTAINER.size))
+        self._containers.put(key, layout.CONTAINER.pack(pid, started_ns, *rest))
+
+    def containers(self) -> Iterator[tuple[int, int]]:
+        """Cgroup id and state of all that the kernel knows."""
+        state = layout.CONTAINER_FIELDS.index("state")
+        return ((_U64.unpack(key)[0], layout.CONTAINER.unpack(value)[state]) for key, value in self._containers.items())
+
+    def close(self) -> None:
+        """Unmap."""
+        self._ring.close()
+        self._page.close()
+
+
+def _now() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
