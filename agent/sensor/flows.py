@@ -21,6 +21,8 @@ from model.event import Event, FlowCount, Gap, Session
 
 _U32, _U64 = Struct("<I"), Struct("<Q")
 _SWEEP = Struct("<3Q4I")  # struct sweep_args: container, idle_ns, now; out: full, reported, deleted, pad
+_DECIDE = Struct("<3QI4x")  # struct decide_args
+_ALLOW = Struct("<QI4x3Q")  # struct allow_args
 _PASSES = 64  # of one sweep: so often may the ring of reports be full
 _LARGEST = 1 << 32
 
@@ -157,11 +159,8 @@ class Flows:
         )  # fmt: skip
 
     def allow(self, container: int, kind: int, allowance: Allowance) -> None:
-        """Give one container another budget of this kind. What the kernel counted in it stays, but for hits of this moment."""
-        key = layout.BUDGET_KEY.pack(container, kind)
-        old = self._budgets.get(key)
-        rest = layout.BUDGET.unpack(old)[3:] if old else (allowance.burst, _now(), 0, 0, 0, 0, 0)
-        self._budgets.put(key, layout.BUDGET.pack(allowance.quota, allowance.rate, allowance.burst, *rest))
+        """Give one container another budget of this kind. What the kernel counted in it stays."""
+        self._sensor.run("allow", _ALLOW.pack(container, kind, allowance.quota, allowance.rate, allowance.burst))
 
     def guard_file(self, container: int, names: int, device: int) -> None:
         """Send every use of this file, or of what lies below this folder, whatever the budget says. Container 0: in all."""
@@ -174,16 +173,11 @@ class Flows:
 
     def decide(self, cgroup: int, state: int) -> None:
         """Say what a cgroup is (layout.CONTAINER_*). What the kernel noted of it stays."""
-        key = _U64.pack(cgroup)
-        old = self._containers.get(key)
-        *noted, _state, mounts = layout.CONTAINER.unpack(old or bytes(layout.CONTAINER.size))
-        self._containers.put(key, layout.CONTAINER.pack(*noted, state, mounts))
+        self._sensor.run("decide", _DECIDE.pack(cgroup, 0, 0, state))
 
     def set_main(self, cgroup: int, pid: int, started_ns: int) -> None:
-        """Name the main process of a container that was running before the agent."""
-        key = _U64.pack(cgroup)
-        _pid, _started, *rest = layout.CONTAINER.unpack(self._containers.get(key) or bytes(layout.CONTAINER.size))
-        self._containers.put(key, layout.CONTAINER.pack(pid, started_ns, *rest))
+        """Name the main process of a container that was running before the agent. What the kernel saw itself stays."""
+        self._sensor.run("decide", _DECIDE.pack(cgroup, pid, started_ns, layout.CONTAINER_YES))
 
     def containers(self) -> Iterator[tuple[int, int]]:
         """Cgroup id and state of all that the kernel knows."""

@@ -3,5 +3,8 @@
 #include "container.bpf.c"
 #include "open.bpf.c"
 #include "load.bpf.c"
+#include "net.bpf.c"
+#include "tcp.bpf.c"
 #include "answer.bpf.c"
+#include "decide.bpf.c"
 #include "call.bpf.c"

@@ -1,0 +1,123 @@
+"""Whole folders and networks that the kernel may answer for, so that novelty that equals the rate costs no Python.
+
+A server that makes a temporary file per request, an unpacker, a walker: each file is new, and each would be a record. Where
+a folder has shown many new files and no rule can tell those below it apart, the kernel counts there from now on: one entry, an
+exact count, the last actor. What violates a policy is never folded away like this.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
+
+from model.event import Access, Change, Event, Layer, Net, Open
+from model.origin import Origin
+from model.verdict import Outcome, Verdict
+
+FIRST = 48  # new direct children of a folder before it is considered
+DEEPER = 192  # new files at any depth below a folder
+LEVELS = 4  # the kernel looks so many folders up
+TABLE = 8192  # folders watched at once: the one touched longest ago goes first
+CHILDREN, TREE = 2, 1  # enum prefix_scope
+
+Network = IPv4Network | IPv6Network
+
+
+class Folder(NamedTuple):
+    """A folder in one use: what the kernel counts together."""
+
+    container: int
+    device: int
+    layer: Layer
+    kind: type
+    use: int  # Open: access & 3; Change: operation
+    path: str
+
+
+class Peers(NamedTuple):
+    """Neighbouring peers in one use."""
+
+    container: int
+    network: Network
+    port: int
+    protocol: int
+    direction: int
+
+
+Uniform = Callable[[Origin, str, str, Layer], Verdict | None]
+UniformNetwork = Callable[[Origin, str, Network, int, int], Verdict | None]
+
+
+class Novelty:
+    """Counts first sights by folder. `answer` and `answer_network` tell the kernel; they return False where they can't."""
+
+    def __init__(
+        self,
+        uniform: Uniform,
+        uniform_network: UniformNetwork,
+        answer: Callable[[Folder, int], bool],
+        answer_network: Callable[[Peers], bool],
+    ) -> None:
+        self._uniform, self._uniform_network = uniform, uniform_network
+        self._answer, self._answer_network = answer, answer_network
+        self._seen: OrderedDict[Folder | Peers, int] = OrderedDict()
+
+    def see(self, event: Event, origin: Origin, verdict: Verdict | None) -> None:
+        """One first sight that was recorded."""
+        if verdict is not None and verdict.outcome is Outcome.VIOLATION:
+            return
+        if type(event) is Open:
+            self._file(origin, event.file.path, event.file.device, event.file.layer, Open, int(event.access) & 3)
+        elif type(event) is Change:
+            self._file(origin, event.file.path, event.file.device, event.file.layer, Change, int(event.operation))
+        elif type(event) is Net and event.direction.name == "EGRESS":
+            self._peer(event, origin)
+
+    def forget(self) -> None:
+        """Start anew: the policies changed."""
+        self._seen.clear()
+
+    def _file(self, origin: Origin, path: str, device: int, layer: Layer, kind: type, use: int) -> None:
+        above = path
+        for level in range(LEVELS):
+            above = above.rpartition("/")[0]
+            if not above or (level and "/" not in above[1:]):
+                return  # never the root, and of folders right below it only the direct children
+            folder = Folder(origin.container.cgroup, device, layer, kind, use, above)
+            if self._count(folder) < (DEEPER if level else FIRST):
+                continue
+            if self._allows(origin, folder) and self._answer(folder, TREE if level else CHILDREN):
+                return
+
+    def _count(self, key: Folder | Peers) -> int:
+        seen = self._seen
+        count = seen.get(key, 0) + 1
+        seen[key] = count
+        seen.move_to_end(key)
+        if len(seen) > TABLE:
+            seen.popitem(last=False)
+        return count
+
+    def _allows(self, origin: Origin, folder: Folder) -> bool:
+        """Every verb that this use is judged under is decided alike for all below, and it is no violation."""
+        for verb in _verbs(folder):
+            verdict = self._uniform(origin, verb, folder.path, folder.layer)
+            if verdict is None or verdict.outcome is Outcome.VIOLATION:
+                return False
+        return True
+
+    def _peer(self, event: Net, origin: Origin) -> None:
+        address = ip_address(event.address)
+        network = ip_network((address, 24 if address.version == 4 else 64), strict=False)
+        peers = Peers(origin.container.cgroup, network, event.port, int(event.protocol), int(event.direction))
+        if self._count(peers) < FIRST:
+            return
+        verdict = self._uniform_network(origin, "egress", network, event.port, int(event.protocol))
+        if verdict is not None and verdict.outcome is not Outcome.VIOLATION:
+            self._answer_network(peers)
+
+
+def _verbs(folder: Folder) -> tuple[str, ...]:
+    if folder.kind is Change:
+        return ("write",)
+    return tuple(verb for verb, bit in (("read", Access.READ), ("write", Access.WRITE)) if folder.use & bit)

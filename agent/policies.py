@@ -1,0 +1,94 @@
+"""The live set of policies: read a folder, keep the last good set in force, compile it for each container.
+
+A bad file changes nothing: the set that was in force stays, and `problems` says what is wrong. A vanished folder is a problem too.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from model.event import Event
+from model.judge import Compiled, compile, judge
+from model.origin import Container, Origin
+from model.policy import Policy, parse
+from model.problem import PolicyError, Problem
+from model.verdict import Verdict
+
+FILE_BYTES = 1 << 20
+FILES = 4096
+COMPILED = 4096  # containers whose compiled policies are kept
+
+
+def files_of(paths: Iterable[Path]) -> list[Path]:
+    """The policy files among and below these paths, in the order of their names. Test files (*.test.yaml) are none."""
+    found: list[Path] = []
+    for path in paths:
+        below = sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]
+        found += [file for file in below if file.suffix in (".yaml", ".yml") and not file.name.endswith(".test.yaml")]
+    return found[:FILES]
+
+
+def read(paths: Iterable[Path]) -> tuple[list[Policy], list[Problem]]:
+    """All policies of these files and folders, and all that is wrong in them. A file with a problem gives no policy."""
+    policies: list[Policy] = []
+    problems: list[Problem] = []
+    for file in files_of(paths):
+        try:
+            policies += parse(_text(file), str(file))
+        except PolicyError as error:
+            problems += error.problems
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(Problem(str(file), 1, 1, f"can't be read: {error}"))
+    return policies, problems
+
+
+def _text(file: Path) -> str:
+    with file.open("rb") as stream:
+        raw = stream.read(FILE_BYTES + 1)
+    if len(raw) > FILE_BYTES:
+        raise OSError(f"larger than {FILE_BYTES} bytes")
+    return raw.decode()
+
+
+class Policies:
+    """The set in force. Belongs to the loop."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._folders = tuple(folders)
+        self._policies: tuple[Policy, ...] = ()
+        self._compiled: OrderedDict[int, tuple[Container, Compiled]] = OrderedDict()
+        self.generation = 0
+        self.problems: tuple[Problem, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self._policies)
+
+    def load(self) -> bool:
+        """Read the folders again. True: a new set is in force, with a new generation."""
+        missing = [folder for folder in self._folders if not folder.exists()]
+        policies, problems = read(folder for folder in self._folders if folder.exists())
+        problems += [Problem(str(folder), 1, 1, "the policy folder is gone: the last policies stay in force") for folder in missing]
+        self.problems = tuple(problems)
+        if problems and self.generation:
+            return False
+        if self.generation and tuple(policies) == self._policies:
+            return False
+        self._policies = tuple(policies)
+        self._compiled.clear()
+        self.generation += 1
+        return True
+
+    def compiled(self, container: Container) -> Compiled:
+        """The policies that select this container, as tables. Kept until its identity or the set changes."""
+        kept = self._compiled.get(container.cgroup)
+        if kept is not None and kept[0] is container:
+            return kept[1]
+        tables = compile(self._policies, container, self.generation)
+        self._compiled[container.cgroup] = (container, tables)
+        if len(self._compiled) > COMPILED:
+            self._compiled.popitem(last=False)
+        return tables
+
+    def judge(self, event: Event, origin: Origin) -> Verdict | None:
+        """What the set says of an event."""
+        return judge(self.compiled(origin.container), event, origin)
