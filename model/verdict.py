@@ -32,18 +32,18 @@ class Severity(StrEnum):
 class Reason(StrEnum):
     """Why, as one word that log, metric, command line and console print alike."""
 
-    NONE = ""
-    NOT_MENTIONED = "not_mentioned"
-    ALLOWED = "allowed"
+    NONE = ""  # nothing was judged
+    NOT_MENTIONED = "not_mentioned"  # no selected policy speaks of this verb
+    ALLOWED = "allowed"  # an entry of an allow list matches, or deny lists are all there is and none matches
     RUNTIME = "runtime"  # the runtime's own step before the handover
     EXEC_NOT_ALLOWED = "exec.not_allowed"
     EXEC_DENIED = "exec.denied"
     EXEC_DRIFT = "exec.drift"  # from the writable layer
-    EXEC_VOLUME = "exec.volume"
+    EXEC_VOLUME = "exec.volume"  # from a volume
     EXEC_FILELESS = "exec.fileless"  # memfd, deleted
     LOAD_NOT_ALLOWED = "load.not_allowed"
     LOAD_DENIED = "load.denied"
-    LOAD_DRIFT = "load.drift"
+    LOAD_DRIFT = "load.drift"  # code mapped from the writable layer
     READ_NOT_ALLOWED = "read.not_allowed"
     READ_DENIED = "read.denied"
     WRITE_NOT_ALLOWED = "write.not_allowed"
@@ -52,11 +52,11 @@ class Reason(StrEnum):
     EGRESS_DENIED = "egress.denied"
     LISTEN_NOT_ALLOWED = "listen.not_allowed"
     LISTEN_DENIED = "listen.denied"
-    PRIVILEGE_ESCALATION = "privilege.escalation"
-    IDENTITY_UNIDENTIFIED = "identity.unidentified"
-    IDENTITY_CLAIMED_TWICE = "identity.claimed_twice"
+    PRIVILEGE_ESCALATION = "privilege.escalation"  # user id or capabilities grew without exec or setuid
+    IDENTITY_UNIDENTIFIED = "identity.unidentified"  # below a runtime's root, but no runtime's record claims it
+    IDENTITY_CLAIMED_TWICE = "identity.claimed_twice"  # several records claim one cgroup: none is believed
     CONTAINER_LEFT = "container.left"  # a process left its container's cgroup
-    FLOOD = "flood"
+    FLOOD = "flood"  # more than the budget itemises; what is over is counted
 
 
 class Depends(IntFlag):
