@@ -73,6 +73,10 @@ wheel: develop ## build dist/vedette-*.whl, with the programs for every machine 
 	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	ls dist/*.whl
 
+.PHONY: docs
+docs: develop ## renew the generated pages of docs/reference
+	$(PY) -m docs.generate
+
 .PHONY: lock
 lock: develop ## renew the lock files from pyproject.toml (needs the package index)
 	uv() { $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -38,7 +38,8 @@ def records() -> str:
     """Records, findings, events, origins and verdicts, field by field."""
     intro = (
         "A record is one JSON object on one line. Fields with their default value may be left out. Enumerations are written as "
-        "numbers where their values are numbers. Text is in the reversible form that [records](../concepts/records.md) explains."
+        "numbers where their values are numbers, keys of flows in base64. Where a name says all, it stands alone. Text is in the "
+        "reversible form that [records](../concepts/records.md) explains."
     )
     names = ("record", "event", "origin", "verdict")
     found = [item for name in names for item in classes(ROOT / "model" / f"{name}.py") if item.name != "Reason"]

@@ -1,5 +1,6 @@
 """The page of settings, from agent/settings.py."""
 
+from inspect import cleandoc
 from typing import get_args
 
 from pydantic import BaseModel
@@ -26,7 +27,7 @@ def _parts() -> list[str]:
 def _part(model: type[BaseModel], name: str) -> str:
     title = f"## {name}" if name else "## General"
     rows = [_row(f"{name}." if name else "", found) for found in settings.names(model) if name or "." not in found[0]]
-    doc = (model.__doc__ or "").strip()
+    doc = cleandoc(model.__doc__ or "")
     return f"{title}\n\n{doc}\n\n{table(('setting', 'default', 'environment', 'meaning'), rows)}"
 
 

@@ -16,6 +16,8 @@ from agent.sensor import dns
 from agent.sensor.decode import DecodeError, Decoder
 from agent.sensor.layout import EVENT
 from agent.sensor.recording import Header, Recorder, Recording, RecordingError
+from model.policy import parse
+from model.problem import PolicyError
 from model.text import from_bytes, printable, to_bytes
 
 writable = msgspec.json.Encoder().encode
@@ -32,6 +34,14 @@ def kernel(data: bytes) -> None:
 def kernel_texts(data: bytes) -> None:
     """The same with a fixed part of zeros before it, so that lengths and texts are reached."""
     kernel(data[:8].ljust(8, b"\0") + bytes(EVENT.size) + data[8:])
+
+
+def policy(data: bytes) -> None:
+    """A policy file. Problems are shown to people, so they too must be text."""
+    try:
+        parse(data.decode("utf-8", "replace"), "policy.yaml")
+    except PolicyError as error:
+        str(error).encode()
 
 
 def dns_answer(data: bytes) -> None:
@@ -93,5 +103,5 @@ def text(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (kernel, kernel_texts, dns_answer, runtime_files, records, recording, text)
+    target.__name__: target for target in (policy, kernel, kernel_texts, dns_answer, runtime_files, records, recording, text)
 }

@@ -6,7 +6,7 @@ import pytest
 
 from tests.project.tree import ROOT, files
 
-PROMISED = ["run", "demo", "test", "lint", "bench", "fuzz", "object", "wheel", "lock", "clean"]
+PROMISED = ["run", "demo", "test", "lint", "bench", "fuzz", "object", "wheel", "docs", "lock", "clean"]
 
 
 def test_make_alone_lists_the_commands() -> None:
