@@ -185,6 +185,11 @@ class Containers:
         entry = self._entries.get(container)
         return entry.mounts.aliases(device, text) if entry and entry.mounts else ()
 
+    def place(self, container: int, path: str, device: int | None = None) -> tuple[int, str] | None:
+        """Device and path inside its filesystem of what a container calls so. See `Mounts.place`."""
+        entry = self._entries.get(container)
+        return entry.mounts.place(path, device) if entry and entry.mounts else None
+
     def due_ns(self) -> int | None:
         """When `tick` has something to do next, on the clock of the events."""
         ends = self._entries[next(iter(self._ended))].ended_ns + self._keep_ns if self._ended else None

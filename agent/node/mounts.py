@@ -70,6 +70,18 @@ class Mounts:
                 return row.point or "/", 0
         return text, _OUTSIDE
 
+    def place(self, path: str, device: int | None = None) -> tuple[int, str] | None:
+        """The way back: device and path inside the filesystem of what the container calls so; on `device` only, if given.
+
+        By text: a symbolic link is not followed. None where no mount shows it.
+        """
+        best: tuple[int, int, str] | None = None
+        for on, rows in self._rows.items():
+            for row in rows if device is None or on == device else ():
+                if (path == row.point or path.startswith(row.point + "/")) and (best is None or len(row.point) > best[0]):
+                    best = (len(row.point), on, row.below + path[len(row.point) + 1 :])
+        return (best[1], best[2]) if best else None
+
     def aliases(self, device: int, text: str) -> tuple[str, ...]:
         """All names that the container has for a file, the best first; () if it sees it nowhere."""
         rows = self._rows.get(device, ())
