@@ -40,17 +40,18 @@ struct {
 	__type(value, u64);
 } counters SEC(".maps");
 
+static __always_inline void add(u64 *n, s64 by)
+{
+	__sync_fetch_and_add(n, by);
+}
+
+/* Atomic although per CPU: a program in softirq can interrupt another. */
 static __always_inline void count(u32 counter)
 {
 	u64 *n = bpf_map_lookup_elem(&counters, &counter);
 
 	if (n)
-		++*n;
-}
-
-static __always_inline void add(u64 *n, s64 by)
-{
-	__sync_fetch_and_add(n, by);
+		add(n, 1);
 }
 
 static __always_inline u64 mix(u64 h, u64 word)

@@ -49,7 +49,7 @@ static __always_inline bool is_compat(struct task_struct *task)
 #endif
 }
 
-/* Arguments of the call, in order; n is a constant. A 32-bit call has them in bx, cx, dx, si, di. */
+/* Arguments of the call, in order; n is a constant. A 32-bit call has them in bx, cx, dx, si, di, bp. */
 static __always_inline u64 argument(struct pt_regs *regs, int n)
 {
 	struct pt_regs *r = AS(pt_regs, regs);
@@ -65,10 +65,16 @@ static __always_inline u64 compat_argument(struct pt_regs *regs, int n)
 #if defined(__TARGET_ARCH_x86)
 	struct pt_regs *r = AS(pt_regs, regs);
 
-	return (u32)(n == 0 ? r->bx : n == 1 ? r->cx : n == 2 ? r->dx : n == 3 ? r->si : r->di);
+	return (u32)(n == 0 ? r->bx : n == 1 ? r->cx : n == 2 ? r->dx : n == 3 ? r->si : n == 4 ? r->di : r->bp);
 #else
 	return argument(regs, n);
 #endif
+}
+
+/* The cgroup that a socket was made in: always of the v2 hierarchy. An accepted socket has its listener's. */
+static __always_inline struct cgroup *socket_cgroup(struct sock *sk)
+{
+	return sk->sk_cgrp_data.cgroup;
 }
 
 #endif

@@ -84,6 +84,7 @@ struct super_block {
 	unsigned long s_magic;
 	struct dentry *s_root;
 	unsigned long s_flags;
+	void *s_fs_info;
 };
 struct inode {
 	u16 i_mode;
@@ -91,6 +92,7 @@ struct inode {
 	struct super_block *i_sb;
 	unsigned long i_ino;
 	const unsigned int i_nlink;
+	u32 i_rdev;
 	s64 i_ctime_sec;
 	u32 i_ctime_nsec;
 	u32 i_generation;
@@ -141,6 +143,7 @@ struct mnt_namespace {
 	struct ns_common ns;
 	u64 seq; /* until 6.17; ns.ns_id since */
 	struct rb_root mounts; /* since 6.8 */
+	struct rb_node *mnt_last_node; /* since 6.11; the newest */
 };
 struct mount {
 	struct mount *mnt_parent;
@@ -160,6 +163,12 @@ struct ovl_inode {
 	struct inode vfs_inode;
 	struct dentry *__upperdentry;
 	struct ovl_entry *oe; /* since 6.5 */
+};
+struct ovl_layer {
+	struct vfsmount *mnt;
+};
+struct ovl_fs {
+	struct ovl_layer *layers;
 };
 struct proc_inode {
 	struct pid *pid;
@@ -247,6 +256,7 @@ struct task_struct {
 	unsigned long atomic_flags;
 	struct mm_struct *mm;
 	struct css_set *cgroups;
+	void *worker_private; /* of an io_uring worker: its struct io_worker */
 };
 struct linux_binprm {
 	struct file *file;
@@ -273,6 +283,57 @@ struct pt_regs {
 };
 #endif
 
+/* sockets */
+struct in6_addr {
+	union {
+		u8 u6_addr8[16];
+	} in6_u;
+};
+struct sock_common {
+	union {
+		struct {
+			__be32 skc_daddr;
+			__be32 skc_rcv_saddr;
+		};
+	};
+	union {
+		struct {
+			__be16 skc_dport;
+			u16 skc_num;
+		};
+	};
+	unsigned short skc_family;
+	struct in6_addr skc_v6_daddr;
+	struct in6_addr skc_v6_rcv_saddr;
+};
+struct sock_cgroup_data {
+	struct cgroup *cgroup;
+};
+struct sock {
+	struct sock_common __sk_common;
+	int sk_err;
+	u16 sk_protocol;
+	struct sock_cgroup_data sk_cgrp_data;
+};
+struct socket {
+	struct file *file;
+	struct sock *sk;
+};
+struct sockaddr_un {
+	unsigned short sun_family;
+	char sun_path[108];
+};
+struct unix_address {
+	int len;
+	struct sockaddr_un name[0];
+};
+struct unix_sock {
+	struct sock sk;
+	struct unix_address *addr;
+	struct path path;
+	struct sock *peer;
+};
+
 /* io_uring */
 struct io_uring_cqe {
 	s32 res;
@@ -290,12 +351,47 @@ struct io_file_table {
 struct io_ring_ctx {
 	struct io_file_table file_table;
 };
+struct io_wq_work {
+	int cancel_seq;
+};
+struct io_worker {
+	struct io_wq_work *cur_work;
+};
 struct io_kiocb {
+	union {
+		struct file *file;
+	};
 	u8 opcode;
+	u64 flags;
 	struct io_ring_ctx *ctx;
+	const struct cred *creds;
+	struct io_wq_work work;
+};
+struct filename {
+	const char *name;
+};
+struct io_rename {
+	struct filename *oldpath;
+	struct filename *newpath;
+};
+struct io_link {
+	struct filename *oldpath;
+	struct filename *newpath;
+};
+struct io_unlink {
+	int flags;
+	struct filename *filename;
+};
+struct io_mkdir {
+	struct filename *filename;
 };
 struct io_open {
 	u32 file_slot;
+};
+struct io_socket {
+	int domain;
+	int type;
+	int protocol;
 };
 
 /* iterators */

@@ -90,6 +90,13 @@ enum direction {
 	DIRECTION_BIND = 4,
 };
 
+/* What became of a TCP connect, or of an AF_UNIX one. An attempt that succeeds is one flow; one that fails, another. */
+enum outcome {
+	OUTCOME_NONE = 0,	/* attempted: not known, or it worked */
+	OUTCOME_REFUSED = 1,	/* nobody listens there */
+	OUTCOME_FAILED = 2,	/* timed out, unreachable, not permitted, given up */
+};
+
 enum flow_state {
 	FLOW_UNSENT = 0,	/* in the map only: the ring was full or the budget spent */
 	FLOW_PENDING = 1,	/* on a ring; Python has not answered yet */
@@ -97,8 +104,9 @@ enum flow_state {
 };
 
 /* flow_key.what: kind << 24 | layer << 16 | details. Details are what a verdict or a reader of the flow depends on:
- * OPEN, LOAD, UNIX: access bits | file flags << 5      CHANGE: operation | file flags << 5
- * NET: direction << 8 | protocol                       SOCKET: family << 4 | type */
+ * OPEN, LOAD: access bits | file flags << 5            CHANGE: operation | file flags << 5
+ * UNIX: outcome in place of the access bits            SOCKET: family << 4 | type, and the protocol in flow_key.dev
+ * NET: outcome << 12 | direction << 8 | protocol */
 #define WHAT(kind, layer, details) ((u32)(kind) << 24 | (u32)(layer) << 16 | ((u32)(details) & 0xffff))
 
 /* What a verdict may read: equal keys give equal verdicts. */
