@@ -19,6 +19,7 @@ LIMIT = 4 << 20  # bytes of one record; recorded bundles have 4-14 KiB
 _NAME = 1024  # characters of a name or image reference that are kept
 _PATH = 4096
 
+_NAME_MARKS = ("io.kubernetes.cri.container-name", "io.kubernetes.container.name")
 _IMAGE_MARKS = ("io.kubernetes.cri.image-name", "io.kubernetes.cri.podsandbox.image-name", "io.kubernetes.cri-o.ImageName")
 
 T = TypeVar("T")
@@ -158,7 +159,7 @@ def parse_bundle(raw: bytes, name: str, bundle: str) -> Record:
         cgroup=claimed_path(linux.cgroups_path),
         bundle=_text(bundle, _PATH),
         root=_folder(spec.root.path if spec.root else "", bundle),
-        name=_first(marks, "io.kubernetes.cri.container-name", "io.kubernetes.container.name"),
+        name=_first(marks, *_NAME_MARKS),
         image=_first(marks, *_IMAGE_MARKS),
         manager=_first(marks, "io.container.manager"),
         pod=_pod(marks),
@@ -170,14 +171,16 @@ def parse_state(raw: bytes, mounts: tuple[str, ...]) -> Record:
     """The state.json of runc. `mounts` are where the identity hierarchy is mounted. Raises RecordError."""
     state = _decode(_STATE, raw, "state.json")
     config = state.config or _StateConfig()
-    bundle = _label(config.labels or [], "bundle")
+    marks = dict(label.split("=", 1) for label in config.labels or [] if "=" in label)  # the bundle's annotations, and "bundle"
     capabilities = config.capabilities.bounding if config.capabilities else None
     return Record(
         id=_text(state.id),
         cgroup=_state_cgroup(state.cgroup_paths or {}, config.cgroups or _StateCgroups(), mounts),
-        bundle=_text(bundle, _PATH),
+        bundle=_text(marks.get("bundle", ""), _PATH),
         root=_text(config.rootfs, _PATH),
-        name=_text(state.id),
+        name=_first(marks, *_NAME_MARKS) or _text(state.id),
+        image=_first(marks, *_IMAGE_MARKS),
+        pod=_pod(marks),
         privileged=_privileged(capabilities or [], config.mask_paths, config.seccomp),
         init_pid=state.init_process_pid,
         init_start=state.init_process_start,
@@ -295,7 +298,3 @@ def _privileged(bounding: list[str], masked: list[str] | None, seccomp: _Seccomp
 
 def _folder(path: str, bundle: str) -> str:
     return _text(str(PurePosixPath(bundle, path)), _PATH) if path else ""
-
-
-def _label(labels: list[str], name: str) -> str:
-    return next((label.partition("=")[2] for label in labels if label.startswith(f"{name}=")), "")
