@@ -8,7 +8,7 @@ from msgspec import structs
 from agent.outputs.findings import Findings
 from agent.outputs.workload import fingerprint, subject_of, workload
 from model.event import Direction, Event, Left, Privilege, Session
-from model.origin import Container, Origin
+from model.origin import Container
 from model.record import Finding
 from model.verdict import Mode, Reason, Verdict
 from tests.outputs.builders import (
@@ -243,7 +243,3 @@ def test_subjects_of_connections() -> None:
     assert subject_of(net("2001:db8::1")) == "[2001:db8::1]:443/tcp"
     arrived = structs.replace(net(direction=Direction.INGRESS), local_port=80)
     assert subject_of(arrived) == "192.0.2.7 to port 80/tcp"
-
-
-def test_origin_is_not_needed_for_a_label() -> None:
-    assert Origin(container(), None).lineage == ()

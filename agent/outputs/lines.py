@@ -1,0 +1,196 @@
+"""One record, one line for people: time, container, program, verb, subject, verdict. Pure; every text through printable().
+
+17:26:41.123  shop/web-0/nginx      nginx        read     /etc/nginx/nginx.conf              allowed
+17:26:41.900  shop/web-0/nginx      sh           exec     /tmp/x -c "…"            ✗ exec.not_allowed
+└ high · rules/web.yaml:4:3 · nginx > sh
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+from agent.outputs.causes import session_of
+from agent.outputs.workload import label, network, subject_of
+from model.event import (
+    Access,
+    Change,
+    Dns,
+    Event,
+    Exec,
+    Exit,
+    Gap,
+    Handover,
+    Left,
+    Load,
+    Net,
+    Open,
+    Privilege,
+    Session,
+    Socket,
+    Unix,
+)
+from model.record import Finding, Note, Record
+from model.text import printable
+from model.verdict import Mode, Outcome, Verdict
+
+CONTAINER_WIDTH: Final = 22
+PROGRAM_WIDTH: Final = 13
+VERB_WIDTH: Final = 8
+LEAST_SUBJECT: Final = 16
+TEXT_LIMIT: Final = 512  # characters of a text that are looked at: a screen is never wider
+_NOTES: Final = ("start", "stop", "policies")
+
+
+class Style(NamedTuple):
+    """Colours and marks; all empty where the terminal has none."""
+
+    dim: str = ""
+    loud: str = ""
+    warn: str = ""
+    good: str = ""
+    name: str = ""
+    end: str = ""
+    cross: str = "!"
+    branch: str = "\\"
+    dot: str = "-"
+    cut: str = "~"
+
+
+PLAIN: Final = Style()
+UNICODE: Final = Style(cross="✗", branch="└", dot="·", cut="…")
+COLOURS: Final = Style("\x1b[2m", "\x1b[1;31m", "\x1b[33m", "\x1b[2;32m", "\x1b[36m", "\x1b[0m", "✗", "└", "·", "…")
+
+
+def line_of(entry: Record | Finding | Note, style: Style, width: int) -> str:
+    """The line, without its newline; "" for what people need not see: counts, mounts, heartbeats."""
+    if isinstance(entry, Finding):
+        return _finding(entry, style, width)
+    if isinstance(entry, Note):
+        return _note(entry, style, width)
+    if isinstance(entry.event, Gap):
+        return _gap(entry, entry.event, style, width)
+    say = _SAYS.get(type(entry.event))
+    return _record(entry, *say(entry.event), style, width) if say else ""
+
+
+def _record(record: Record, verb: str, subject: str, style: Style, width: int) -> str:
+    word, colour = _word(record.verdict, record.event, style)
+    container = label(record.origin.container) if record.origin else ""
+    head = (fit(container, CONTAINER_WIDTH, style), fit(_program(record), PROGRAM_WIDTH, style), fit(verb, VERB_WIDTH, style))
+    word = fit(word, min(cell_len(word), 28), style)
+    room = max(LEAST_SUBJECT, width - 14 - CONTAINER_WIDTH - PROGRAM_WIDTH - VERB_WIDTH - 6 - cell_len(word) - 1)
+    told = fit(subject, room, style, keep_end=not isinstance(record.event, Exec))
+    when = record.time[11:23]
+    if session_of(record.event) is Session.RUNTIME:
+        return f"{style.dim}{when}  {head[0]}  {head[1]}  {head[2]}  {told} {word}{style.end}".rstrip()
+    left = f"{style.dim}{when}{style.end}  {style.name}{head[0]}{style.end}  {head[1]}  {style.dim}{head[2]}{style.end}"
+    if colour is style.loud:
+        told = f"{style.loud}{told}{style.end}"
+    return f"{left}  {told} {colour}{word}{style.end}".rstrip()
+
+
+def _word(verdict: Verdict | None, event: Event, style: Style) -> tuple[str, str]:
+    """The verdict's word and its colour. Nothing for what no policy mentions."""
+    if session_of(event) is Session.RUNTIME:
+        return "runtime", style.dim
+    if verdict is None or verdict.outcome is Outcome.UNJUDGED:
+        return "standing" if getattr(event, "standing", False) else "", style.dim
+    if verdict.outcome is Outcome.ALLOWED:
+        return "allowed", style.good
+    if verdict.mode is Mode.LEARN:
+        return f"learn {verdict.reason.value}", style.warn
+    return f"{style.cross} {verdict.reason.value}", style.loud
+
+
+def _finding(finding: Finding, style: Style, width: int) -> str:
+    """Below its record: how bad, which line of which policy, and who started it."""
+    times = f"{finding.count} times" if finding.count > 1 else ""
+    lineage = " > ".join(reversed([path.rpartition("/")[2] for path in finding.lineage]))
+    what = f"{finding.reason} {finding.subject}" if times or not finding.source else ""
+    parts = [part for part in (finding.severity, what, times, finding.source, lineage) if part]
+    text = fit(f"{style.branch} " + f" {style.dot} ".join(parts), max(LEAST_SUBJECT, width - 14), style).rstrip()
+    colour = style.loud if finding.severity in ("high", "critical") else style.warn
+    return f"{' ' * 14}{colour}{text}{style.end}"
+
+
+def _gap(record: Record, gap: Gap, style: Style, width: int) -> str:
+    count = "an unknown number of" if gap.count < 0 else str(gap.count)
+    text = f"{count} {gap.what} events are not itemised ({gap.place})"
+    return f"{style.dim}{record.time[11:23]}{style.end}  {style.warn}{fit(text, max(40, width - 14), style).rstrip()}{style.end}"
+
+
+def _note(note: Note, style: Style, width: int) -> str:
+    if note.kind not in _NOTES:
+        return ""
+    says = ", ".join(f"{name} {value}" for name, value in note.says.items())
+    text = fit(f"{note.kind} {says}", max(40, width - 14), style).rstrip()
+    return f"{style.dim}{note.time[11:23]}  {text}{style.end}"
+
+
+def fit(text: str, width: int, style: Style, *, keep_end: bool = False) -> str:
+    """The printable text in exactly so many cells. What is too long loses its end, or its begin: a path's end says more."""
+    shown = printable(text[-TEXT_LIMIT:] if keep_end else text[:TEXT_LIMIT])
+    cells = cell_len(shown)
+    if cells <= width:
+        return shown + " " * (width - cells)
+    if not keep_end:
+        return set_cell_size(shown, width - 1) + style.cut
+    while cell_len(shown) > width - 1:
+        shown = shown[1:]
+    return style.cut + shown + " " * (width - 1 - cell_len(shown))
+
+
+def _program(record: Record) -> str:
+    process = record.origin.process if record.origin else None
+    if process is not None and not isinstance(record.event, Exec):
+        return process.path.rpartition("/")[2]
+    actor = getattr(record.event, "actor", None)
+    return actor.comm if actor else ""
+
+
+def _exec(event: Exec) -> tuple[str, str]:
+    return "exec", " ".join((subject_of(event), *(_quoted(word) for word in event.argv[1:65])))
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if not word or " " in word else word
+
+
+def _exit(event: Exit) -> tuple[str, str]:
+    how = f"signal {event.signal}" if event.signal else f"status {event.status}"
+    return "exit", f"{how} after {event.duration_ns / 1e9:.3f} s"
+
+
+def _open(event: Open) -> tuple[str, str]:
+    writes = event.access & (Access.WRITE | Access.CREATE | Access.TRUNCATE | Access.APPEND)
+    return "write" if writes else "read", event.file.path
+
+
+def _net(event: Net) -> tuple[str, str]:
+    name = f" {event.name}" if event.name else ""
+    return event.direction.name.lower(), network(event) + name
+
+
+def _dns(event: Dns) -> tuple[str, str]:
+    return "dns", f"{event.name} {', '.join(event.addresses) or f'rcode {event.rcode}'}"
+
+
+def _handover(event: Handover) -> tuple[str, str]:
+    return "start", f"the container's own program, pid {event.actor.pid}"
+
+
+_SAYS: dict[type, Callable[[Any], tuple[str, str]]] = {
+    Exec: _exec,
+    Exit: _exit,
+    Open: _open,
+    Load: lambda event: ("load", event.file.path),
+    Change: lambda event: (event.operation.name.lower(), subject_of(event)),
+    Net: _net,
+    Socket: lambda event: ("socket", subject_of(event)),
+    Unix: lambda event: ("unix", subject_of(event)),
+    Dns: _dns,
+    Handover: _handover,
+    Left: lambda event: ("leave", subject_of(event)),
+    Privilege: lambda event: ("gain", subject_of(event)),
+}

@@ -1,0 +1,150 @@
+"""What people see: calm, aligned, and nothing of a container's text steers their terminal."""
+
+import io
+import json
+import os
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from agent.outputs.findings import Findings
+from agent.outputs.lines import COLOURS, PLAIN, UNICODE, line_of
+from agent.outputs.screen import QUEUE, Screen, style_for
+from model.event import Event, Session
+from model.record import Finding
+from model.text import from_bytes
+from model.verdict import Mode, Verdict
+from tests.outputs.builders import (
+    ALLOWED,
+    eventually,
+    exec_,
+    flow_count,
+    gap,
+    net,
+    open_,
+    origin,
+    stamp,
+    violation,
+)
+
+WIDTH = 110
+
+
+def line(event: Event, verdict: Verdict | None = None, **style: Any) -> str:
+    return line_of(stamp().record(event, origin(), verdict), style.get("style", PLAIN), style.get("width", WIDTH))
+
+
+def test_a_line_says_time_container_program_verb_subject_and_verdict() -> None:
+    words = line(open_(), violation()).split()
+    assert words == ["15:23:20.000", "web", "sh", "read", "/etc/passwd", "!", "exec.not_allowed"]
+
+
+def test_arguments_follow_the_program() -> None:
+    assert '/bin/sh -c "echo hi"' in line(exec_(argv=("sh", "-c", "echo hi")))
+
+
+def test_what_no_policy_mentions_has_no_word_and_learn_says_so() -> None:
+    assert line(open_()).split()[-1] == "/etc/passwd"
+    assert line(open_(), violation(mode=Mode.LEARN)).endswith("learn exec.not_allowed")
+
+
+def test_counts_and_heartbeats_are_not_shown() -> None:
+    assert line(flow_count(5)) == ""
+    assert line_of(stamp().note("heartbeat"), PLAIN, WIDTH) == ""
+
+
+def test_losses_are_shown() -> None:
+    assert "3 exec events are not itemised (ring.urgent)" in line(gap())
+
+
+def test_violations_stand_out_and_the_runtimes_own_steps_are_dim() -> None:
+    assert COLOURS.loud in line(open_(), violation(), style=COLOURS)
+    assert COLOURS.loud not in line(open_(), ALLOWED, style=COLOURS)
+    runtime = line(exec_(session=Session.RUNTIME), violation(), style=COLOURS)
+    assert runtime.startswith(COLOURS.dim)
+    assert COLOURS.loud not in runtime
+
+
+def test_a_finding_stands_below_its_record_with_its_policys_line_and_lineage() -> None:
+    told: list[Finding] = []
+    Findings(stamp(), told.append).write(stamp().record(exec_(), origin(lineage=("/bin/bash", "/usr/sbin/nginx")), violation()))
+    assert line_of(told[0], UNICODE, WIDTH) == " " * 14 + "└ high · rules/web.yaml:4:3 · nginx > bash"
+
+
+def test_a_long_path_keeps_its_end_and_a_long_command_its_begin() -> None:
+    assert line(open_("/a" * 200 + "/last.py")).endswith("/last.py")
+    assert "/bin/sh first" in line(exec_(argv=("sh", "first", *["x"] * 500)))
+
+
+@pytest.mark.parametrize("width", [20, 80, 110, 300])
+def test_a_line_fits_the_terminal(width: int) -> None:
+    shown = line(open_("/" + "日本" * 200), violation(), width=width)
+    assert cell_len(shown) <= max(width, 108)
+
+
+@given(st.binary(max_size=80), st.sampled_from([PLAIN, UNICODE, COLOURS]))
+def test_a_containers_text_never_steers_the_terminal(hostile: bytes, style: Any) -> None:
+    text = from_bytes(hostile)
+    shown = line(exec_(text, argv=("x", text)), violation(), style=style, width=400)
+    without_ours = re.sub(r"\x1b\[[0-9;]*m", "", shown) if style is COLOURS else shown
+    assert without_ours.isprintable()
+
+
+def test_json_lines_where_nobody_looks() -> None:
+    stream = io.StringIO()
+    screen = Screen(stream, style_for(stream))
+    screen.write(stamp().record(net(), origin(), ALLOWED))
+    screen.close()
+    assert json.loads(stream.getvalue())["event"]["address"] == "192.0.2.7"
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert style_for(Terminal()) is COLOURS
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert style_for(Terminal()) is UNICODE
+    assert style_for(Terminal(), "json") is None
+    assert style_for(io.StringIO()) is None
+    assert style_for(io.StringIO(), "lines") is PLAIN, "a stream without an encoding gets ASCII"
+
+
+def test_a_terminal_that_does_not_read_never_holds_up_the_loop_and_what_is_not_shown_is_said() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream, os.fdopen(reading) as terminal:
+        screen = Screen(stream, PLAIN, WIDTH)
+        for _ in range(3 * QUEUE):
+            screen.write(stamp().record(open_(), origin()))
+        seen: list[str] = []
+        while not seen or "are not shown" not in seen[-1]:
+            seen.append(terminal.readline())
+        told = int(seen[-1].split()[0])
+        eventually(lambda: screen.not_shown >= told)
+        while len(seen) - 1 + told < 3 * QUEUE:
+            seen.append(terminal.readline())
+            told += int(seen[-1].split()[0]) - 1 if "are not shown" in seen[-1] else 0
+        screen.close()
+
+
+def test_a_closed_pipe_ends_the_output_and_nothing_else() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = os.fdopen(writing, "w")
+    screen = Screen(stream, PLAIN, WIDTH)
+    screen.write(stamp().record(open_(), origin()))
+    eventually(lambda: screen.gone)
+    screen.write(stamp().record(open_(), origin()))
+    screen.close()
+    with pytest.raises(BrokenPipeError):
+        stream.close()
