@@ -18,7 +18,7 @@ ALIASES = 16  # in one text
 VALUES = 50_000  # in one text, what aliases repeat included
 _PLAIN_TAGS = {None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 
-Plain = str | list["Plain"] | dict[str, "Plain"] | None
+Plain = str | list["Plain"] | dict[str, "Plain"] | bool
 
 
 class Node(Struct):
@@ -30,12 +30,12 @@ class Node(Struct):
     keys: dict[str, Mark] = {}
 
     def plain(self) -> Plain:
-        """The value alone. As deep as DEEPEST at most."""
+        """The value alone; False for an empty one, which no field takes. As deep as DEEPEST at most."""
         if isinstance(self.value, list):
             return [item.plain() for item in self.value]
         if isinstance(self.value, dict):
             return {key: item.plain() for key, item in self.value.items()}
-        return self.value
+        return self.value if self.value is not None else False
 
     def find(self, place: Sequence[str | int]) -> "Node":
         """The node at a place, or the last one on the way to it."""

@@ -69,6 +69,7 @@ class Depends(IntFlag):
     PORT = 16
     ARGV = 32  # not in the key
     NAME = 64  # a DNS name: not in the key
+    TARGET = 128  # the second name of a rename or link: not in the key
 
 
 class Verdict(Struct, frozen=True, gc=False):

@@ -1,0 +1,207 @@
+"""Tables that find the decisive one of many rules. Built once a container, asked for every event.
+
+Of several rules that match, always the same one is decisive, however they are ordered in their files: the word `image`,
+then exact paths, then the deepest folder, then a whole folder before a pattern, then the rule's id; of networks the longest
+prefix, then one port, a range, any.
+
+Cost: one dictionary look-up for exact paths and one for each folder on the way, down to the deepest that a rule names.
+Patterns that begin with a wildcard are tried one by one.
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv6Address
+
+from msgspec import Struct
+
+from model.event import Flag, Layer
+from model.glob import Glob, native
+from model.policy import PeerRule, Rule
+from model.verdict import Verdict
+
+ALL_LAYERS = (1 << 32) - 1
+LOOPBACK = 127 << 24 | 1
+_IMAGE = 1 << Layer.IMAGE
+_MEMFD = 1 << Layer.MEMFD
+_PROCESS = 1 << Layer.PROC_SELF | 1 << Layer.PROC_OTHER
+_CLAIMED = int(Flag.CLAIMED | Flag.OUTSIDE)
+_UNSURE = int(Flag.CUT | Flag.UNSTABLE | Flag.DISCONNECTED) | _CLAIMED
+
+
+class Entry(Struct, frozen=True):
+    """A rule of a policy for one verb, and the verdict where it is decisive."""
+
+    rule: Rule
+    verdict: Verdict
+    layers: int  # bit n: files of layer n
+
+    @property
+    def rank(self) -> tuple[int, int, bool, str]:
+        """The smallest of those that match is decisive."""
+        glob = self.rule.glob if not isinstance(self.rule, PeerRule) else None
+        if glob is None:
+            return 0, 0, False, self.verdict.rule
+        return (1 if glob.literal else 2), -glob.folder.count("/"), not glob.whole, self.verdict.rule
+
+
+def canonical(path: str, bit: int) -> str:
+    """The path that rules are compared with: native, process ids folded, what is no absolute path made none that matches."""
+    path = native(path)
+    if bit & _PROCESS:
+        return _without_ids(path, bit)
+    if path[:1] != "/" and bit & _MEMFD:
+        return "/" + path
+    return path
+
+
+def _without_ids(path: str, bit: int) -> str:
+    """The first number is the process: `self` or, for all others, 0. Further ones (threads, descriptors) are 0."""
+    first = "self" if bit >> Layer.PROC_SELF & 1 else "0"
+    names = path.split("/")
+    for index, name in enumerate(names):
+        if name[:1].isdigit():
+            names[index], first = first, "0"
+    return "/".join(names)
+
+
+def by_path(flags: int) -> bool:
+    """Whether an allow rule may trust the file's name."""
+    return not flags & _UNSURE
+
+
+def by_layer(flags: int) -> bool:
+    """Whether an allow rule may trust the file's layer."""
+    return not flags & _CLAIMED
+
+
+class PathTable:
+    """Rules about paths."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._exact: dict[str, tuple[tuple[int, Verdict], ...]] = {}
+        self._folders: dict[str, list[tuple[int, Verdict, Glob | None]]] = {}
+        self._image: Verdict | None = None
+        self._depth = 0
+        for entry in sorted(entries, key=lambda entry: entry.rank):
+            self._add(entry)
+
+    def _add(self, entry: Entry) -> None:
+        glob = entry.rule.glob if not isinstance(entry.rule, PeerRule) else None
+        if glob is None:
+            self._image = self._image or entry.verdict
+        elif glob.literal:
+            self._exact[glob.text] = (*self._exact.get(glob.text, ()), (entry.layers, entry.verdict))
+        else:
+            row = (entry.layers, entry.verdict, None if glob.whole else glob)
+            self._folders.setdefault(glob.folder, []).append(row)
+            self._depth = max(self._depth, glob.folder.count("/") + 1)
+
+    @property
+    def used(self) -> bool:
+        """Whether there is any rule."""
+        return bool(self._exact or self._folders or self._image)
+
+    def find(self, path: str, bit: int) -> Verdict | None:
+        """The verdict of the decisive rule for a canonical path on a layer."""
+        if self._image is not None and bit == _IMAGE:
+            return self._image
+        for layers, verdict in self._exact.get(path, ()):
+            if layers & bit:
+                return verdict
+        return self._in_folders(path, bit) if self._depth and path[:1] == "/" else None
+
+    def of_image(self, bit: int) -> Verdict | None:
+        """As `find`, for a file whose layer is sure and whose name isn't."""
+        return self._image if bit == _IMAGE else None
+
+    def _in_folders(self, path: str, bit: int) -> Verdict | None:
+        found, folders, end = None, self._folders, 0
+        for _ in range(self._depth):
+            for layers, verdict, glob in folders.get(path[:end], ()):
+                if layers & bit and (glob is None or glob.regex.fullmatch(path)):
+                    found = verdict
+                    break
+            if end == len(path):
+                break
+            end = path.find("/", end + 1)
+            if end < 0:
+                end = len(path)
+        return found
+
+
+class PeerTable:
+    """Rules about addresses and ports."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._networks: tuple[dict[int, dict[int, _PortTable]], ...] = ({}, {})  # IPv4, IPv6: shift → prefix → ports
+        self._anywhere = _PortTable()
+        for entry in sorted(entries, key=lambda entry: entry.rank):
+            if isinstance(entry.rule, PeerRule):
+                self._table(entry.rule).add(entry.rule, entry.verdict)
+        self._rows = tuple(tuple(sorted(table.items())) for table in self._networks)
+
+    def _table(self, rule: PeerRule) -> "_PortTable":
+        network = rule.network
+        if network is None:
+            return self._anywhere
+        shift = network.max_prefixlen - network.prefixlen
+        prefixes = self._networks[network.version == 6].setdefault(shift, {})
+        return prefixes.setdefault(int(network.network_address) >> shift, _PortTable())
+
+    def find(self, address: tuple[int, int], protocol: int, port: int) -> Verdict | None:
+        """The verdict of the decisive rule. `address`: see `number`."""
+        six, bits = address
+        for shift, prefixes in self._rows[six]:
+            ports = prefixes.get(bits >> shift)
+            if ports is not None:
+                found = ports.find(protocol, port)
+                if found is not None:
+                    return found
+        return self._anywhere.find(protocol, port)
+
+
+class _PortTable:
+    """Rules about ports, of one network."""
+
+    def __init__(self) -> None:
+        self.exact: dict[int, Verdict] = {}
+        self.ranges: list[tuple[int, int, int, Verdict]] = []
+        self.any: Verdict | None = None
+
+    def add(self, rule: PeerRule, verdict: Verdict) -> None:
+        if not rule.ports:
+            self.any = self.any or verdict
+        for one in rule.ports:
+            if one.low == one.high:
+                self.exact.setdefault(one.protocol << 16 | one.low, verdict)
+            else:
+                self.ranges.append((one.protocol, one.low, one.high, verdict))
+                self.ranges.sort(key=lambda row: (row[2] - row[1], row[3].rule))
+
+    def find(self, protocol: int, port: int) -> Verdict | None:
+        found = self.exact.get(protocol << 16 | port)
+        if found is not None:
+            return found
+        for wanted, low, high, verdict in self.ranges:
+            if low <= port <= high and wanted == protocol:
+                return verdict
+        return self.any
+
+
+def number(address: str) -> tuple[int, int]:
+    """(0, bits) for IPv4, (1, bits) for IPv6. The unspecified address is the loopback one: the kernel connects there.
+
+    Raises ValueError for what is no address.
+    """
+    if ":" not in address:
+        first, second, third, fourth = address.split(".")
+        return 0, (int(first) << 24 | int(second) << 16 | int(third) << 8 | int(fourth)) or LOOPBACK
+    bits = int(IPv6Address(address))
+    if bits >> 32 == 0xFFFF:
+        return 0, bits & 0xFFFFFFFF or LOOPBACK
+    return 1, bits or 1
+
+
+def is_loopback(address: tuple[int, int]) -> bool:
+    """127.0.0.0/8 and ::1."""
+    six, bits = address
+    return bits == 1 if six else bits >> 24 == 127
