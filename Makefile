@@ -34,7 +34,7 @@ run: root environment object ## start the agent with the shipped rules; what it 
 .PHONY: demo
 demo: root environment object ## the same for 20 seconds beside a container that misbehaves
 	.ci/need $(DEMO_PACKAGES)
-	exec $(PY) demo/demo.py $(ARGS)
+	exec $(PY) -m demo.show $(ARGS)
 
 .PHONY: test
 test: root lint object ## all tests
