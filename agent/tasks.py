@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from threading import Event, Thread
 from types import FrameType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 FIRST_DELAY_S: Final = 0.5
 LAST_DELAY_S: Final = 30.0
@@ -21,11 +21,11 @@ CALM_S: Final = 60.0  # a task that ran so long starts with the first delay agai
 class Logger(Protocol):
     """What tasks say to the daemon's log."""
 
-    def info(self, event: str, /, **fields: object) -> object:
-        """What is as it should be."""
+    def warning(self, event: str, *args: Any, **fields: Any) -> Any:  # noqa: ANN401 - as structlog has it
+        """What somebody should look at."""
 
-    def error(self, event: str, /, *, exc_info: BaseException, **fields: object) -> object:
-        """What is not."""
+    def error(self, event: str, *args: Any, **fields: Any) -> Any:  # noqa: ANN401 - as structlog has it
+        """What went wrong."""
 
 
 Run = Callable[[Event], None]
@@ -87,7 +87,7 @@ class Tasks:
                 if task.thread.is_alive():
                     late.append(task.name)
         if late:
-            self._log.info("tasks did not end in time", tasks=late, deadline_s=deadline_s)
+            self._log.warning("tasks did not end in time", tasks=late, deadline_s=deadline_s)
         return late
 
     def alive(self) -> dict[str, bool]:

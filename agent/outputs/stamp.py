@@ -72,7 +72,13 @@ class Stamp:
         self._evidence_prefix = f"{where.agent}/{where.boot}/{EVIDENCE}/"
         self._activity_prefix = f"{where.agent}/{where.boot}/{ACTIVITY}/"
 
-    def record(self, event: Event, origin: Origin | None = None, verdict: Verdict | None = None, *, late: bool = False) -> Record:
+    def record(
+        self,
+        event: Event,
+        origin: Origin | None = None,
+        verdict: Verdict | None = None,
+        late: bool = False,  # noqa: FBT001, FBT002 - the hot path takes no keywords
+    ) -> Record:
         """The record of one event."""
         number = self._evidence_id() if type(event) is Gap else f"{self._activity_prefix}{next(self._activity)}"
         return Record(number, self.clock.wall(event.time_ns), self.where, event, origin, verdict, self.tier, late)

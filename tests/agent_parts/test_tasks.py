@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from threading import Event, Thread
 from threading import enumerate as threads
+from typing import Any
 
 from agent.tasks import Tasks
 
@@ -33,11 +34,11 @@ class Paper:
     def __init__(self) -> None:
         self.errors: list[tuple[str, BaseException]] = []
 
-    def info(self, event: str, /, **fields: object) -> None:
+    def warning(self, event: str, *args: Any, **fields: Any) -> None:
         pass
 
-    def error(self, event: str, /, *, exc_info: BaseException, **_: object) -> None:
-        self.errors.append((event, exc_info))
+    def error(self, event: str, *_: Any, **fields: Any) -> None:
+        self.errors.append((event, fields["exc_info"]))
 
 
 def eventually(holds: Callable[[], object], within_s: float = 10.0) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import Counter
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given, settings
@@ -43,7 +44,7 @@ def written(log: Log, position: int) -> None:
 
 def test_what_is_written_comes_back_exactly(make_log: MakeLog, tmp_path: Path) -> None:
     log = make_log()
-    record = log.stamp.record(exec_(), origin(), ALLOWED, late=True)
+    record = log.stamp.record(exec_(), origin(), ALLOWED, True)
     written(log, log.write(record))
     assert list(read(tmp_path / "log", ACTIVITY)) == [record]
 
@@ -174,6 +175,22 @@ def test_text_that_is_no_unicode_costs_its_record_and_nothing_else(make_log: Mak
     assert log.write(log.stamp.record(exec_(argv=("\ud800",)))) == 0
     written(log, log.write(log.stamp.record(exec_())))
     eventually(lambda: gaps(list(read(tmp_path / "log"))) == {("log.activity", "exec"): 1})
+
+
+def test_several_threads_may_write(make_log: MakeLog, tmp_path: Path) -> None:
+    log = make_log()
+
+    def write() -> None:
+        for _ in range(500):
+            assert log.write(log.stamp.record(open_()))
+
+    threads = [Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert log.close() == 0
+    assert sorted(indexes(list(read(tmp_path / "log", ACTIVITY)))) == list(range(2000))
 
 
 def test_closing_writes_what_is_queued(make_log: MakeLog, tmp_path: Path) -> None:
