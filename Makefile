@@ -18,10 +18,10 @@ ARGS ?=
 FUZZ_S ?= 60
 TARGETS ?= policy kernel kernel_texts dns_answer runtime_files records recording text
 
-RUN_PACKAGES := clang llvm libbpf-dev libbpf1|libbpf1t64
+RUN_PACKAGES := clang llvm libbpf-dev libbpf1/libbpf1t64
 DEMO_PACKAGES := runc busybox-static
-TEST_PACKAGES := $(DEMO_PACKAGES) bpftool|linux-tools-generic clang-format containerd containernetworking-plugins \
-	gcc libc6-dev iproute2 linux-libc-dev nginx-light|nginx prometheus $(if $(filter x86_64,$(MACHINE)),gcc-multilib)
+TEST_PACKAGES := $(DEMO_PACKAGES) bpftool/linux-tools-generic clang-format containerd containernetworking-plugins \
+	gcc libc6-dev iproute2 linux-libc-dev nginx-light/nginx prometheus $(if $(filter x86_64,$(MACHINE)),gcc-multilib)
 
 .PHONY: help
 help: ## this list

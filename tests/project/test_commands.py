@@ -24,7 +24,7 @@ def test_the_script_is_bash_strict_and_can_be_run(script: str) -> None:
 
 
 def test_need_says_nothing_where_all_is_there() -> None:
-    done = subprocess.run([ROOT / ".ci/need", "no-such-package|bash"], capture_output=True, text=True, check=True)
+    done = subprocess.run([ROOT / ".ci/need", "no-such-package/bash"], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
 
 
@@ -34,9 +34,9 @@ def test_need_names_what_this_machine_can_not_have(tmp_path: Path) -> None:
     for tool in ("apt-get", "apt-cache"):
         (fake / tool).write_text("#!/bin/sh\nexit 0\n")
         (fake / tool).chmod(0o755)
-    done = need("no-such-package|nor-this", path=f"{fake}:/usr/bin:/bin")
+    done = need("no-such-package/nor-this", path=f"{fake}:/usr/bin:/bin")
     assert done.returncode == 1
-    assert "error: this distribution has no package no-such-package|nor-this" in done.stderr
+    assert "error: this distribution has no package no-such-package/nor-this" in done.stderr
 
 
 def test_an_old_python_is_refused_with_a_hint(tmp_path: Path) -> None:
