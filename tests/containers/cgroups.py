@@ -1,5 +1,6 @@
 """The machine's cgroup hierarchies: v1 ones, hybrid, or v2 alone."""
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -39,6 +40,14 @@ def remove(path: str, patience_s: float = 5.0) -> None:
     for root in roots():
         for folder in _below(root / path.lstrip("/")):
             _remove_one(folder, deadline)
+
+
+def remove_if_empty(*paths: str) -> None:
+    """Remove cgroups that others may use too, in every hierarchy, unless something is in them."""
+    for path in paths:
+        for root in roots():
+            with contextlib.suppress(OSError):
+                (root / path.lstrip("/")).rmdir()
 
 
 def _below(folder: Path) -> list[Path]:

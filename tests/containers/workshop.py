@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.containers import cgroups, image, programs
+from tests.containers import cgroups, image, mounts, processes, programs
 
 PREFIX = "vedette-test-"
 LOCK = Path(tempfile.gettempdir()) / "vedette-test.lock"
@@ -23,6 +23,7 @@ class Workshop:
     def __init__(self) -> None:
         self._lock = LOCK.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_SH)
+        _clear_after_killed_sessions()
         self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self.folder.chmod(0o755)
         self.boxes = self.folder / "boxes"
@@ -44,10 +45,16 @@ class Workshop:
         except BlockingIOError:
             pass  # another session lives: the shared cgroup is its own too
         else:
-            cgroups.remove("/vedette-test")
+            cgroups.remove_if_empty("/vedette-test")
         self._lock.close()
 
-    def alone(self) -> bool:
-        """No other session lives on this machine."""
-        sessions = Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*")
-        return all(other == self.folder or not Path(f"/proc/{other.name.split('-')[2]}").exists() for other in sessions)
+
+def _clear_after_killed_sessions() -> None:
+    """A session that was killed could not clear up: its folder says by its pid that it is gone."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not processes.alive(int(owner)):
+            for box in (folder / "boxes").glob("*"):
+                cgroups.remove(f"/vedette-test/{box.name}")
+            mounts.clear_below(folder)
+            shutil.rmtree(folder)
