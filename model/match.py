@@ -116,10 +116,12 @@ class PathTable:
     def _in_folders(self, path: str, bit: int) -> Verdict | None:
         found, folders, end = None, self._folders, 0
         for _ in range(self._depth):
-            for layers, verdict, glob in folders.get(path[:end], ()):
-                if layers & bit and (glob is None or glob.regex.fullmatch(path)):
-                    found = verdict
-                    break
+            rows = folders.get(path[:end])
+            if rows is not None:
+                for layers, verdict, glob in rows:
+                    if layers & bit and (glob is None or glob.regex.fullmatch(path)):
+                        found = verdict
+                        break
             if end == len(path):
                 break
             end = path.find("/", end + 1)

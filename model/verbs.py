@@ -51,7 +51,7 @@ class Verb:
     def __init__(self, name: str, said: Sequence[Said], generation: int, depends: Depends) -> None:
         self.name = name
         self._generation = generation
-        self._depends = depends
+        self.depends = depends
         self._lists = sorted(
             ((policy, rules) for policy, rules in said if rules.allow is not None),
             key=lambda one: (one[1].mode is not Mode.ALERT, one[0].id),
@@ -70,7 +70,7 @@ class Verb:
         verdict = Verdict(
             Outcome.VIOLATION if deny else Outcome.ALLOWED, self.name, reason, mode, self._generation,
             f"{policy.id}/{self.name}/{which}/{rule.digest}", rule.source, policy.id,
-            _SEVERITIES.get(reason, Severity.HIGH) if deny else Severity.LOW, self._depends,
+            _SEVERITIES.get(reason, Severity.HIGH) if deny else Severity.LOW, self.depends,
         )  # fmt: skip
         return Entry(rule, verdict, self._layers(rule, deny))
 
@@ -90,7 +90,7 @@ class Verb:
         policy, rules = self._lists[0]
         return Verdict(
             Outcome.VIOLATION, self.name, reason, rules.mode, self._generation, f"{policy.id}/{self.name}/allow", rules.source,
-            policy.id, _SEVERITIES.get(reason, Severity.HIGH), self._depends,
+            policy.id, _SEVERITIES.get(reason, Severity.HIGH), self.depends,
         )  # fmt: skip
 
     def _denies_of(self, mode: Mode, kinds: type | tuple[type, ...]) -> list[Entry]:
