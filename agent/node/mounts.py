@@ -79,7 +79,8 @@ class Mounts:
         for on, rows in self._rows.items():
             for row in rows if device is None or on == device else ():
                 if (path == row.point or path.startswith(row.point + "/")) and (best is None or len(row.point) > best[0]):
-                    best = (len(row.point), on, row.below + path[len(row.point) + 1 :])
+                    rest = path[len(row.point) + 1 :]
+                    best = (len(row.point), on, row.below + rest if rest else row.root)
         return (best[1], best[2]) if best else None
 
     def aliases(self, device: int, text: str) -> tuple[str, ...]:
