@@ -1,7 +1,7 @@
-"""Text that a container chose: any bytes, kept exactly, shown safely.
+r"""Text that a container chose: any bytes, kept exactly, shown safely.
 
 The kernel gives names as bytes. We keep them as `str` in one reversible form: valid UTF-8 stands for itself, a byte that
-is not part of valid UTF-8 is written `\\xNN`, and a backslash is doubled. So no two byte strings give the same text, and
+is not part of valid UTF-8 is written `\xNN`, and a backslash is doubled. So no two byte strings give the same text, and
 every text of this form gives its bytes back.
 """
 
