@@ -12,6 +12,7 @@ from agent.outputs.spool import Spool
 BATCH_BYTES = 1 << 20
 FIRST_DELAY_S = 0.1
 LAST_DELAY_S = 5.0
+LOOK_S = 1.0  # so often a log that has nothing to write looks whether its file is still there
 
 
 class Line(NamedTuple):
@@ -41,6 +42,7 @@ class Channel:
         self.error = ""
         self.retry_at = 0.0  # monotonic
         self._delay_s = 0.0
+        self._look_at = 0.0
         self._lines: deque[Line] = deque()
         self._given: list[Line] = []
         self._untold: Counter[str] = Counter()
@@ -80,8 +82,9 @@ class Channel:
 
     def write(self, now_s: float) -> list[Line]:
         """Write what the spool has; what is now in the kernel's hands. A failing disk is asked again later and later."""
-        if now_s < self.retry_at:
+        if now_s < self.retry_at or not (self._given or now_s >= self._look_at):
             return []
+        self._look_at = now_s + LOOK_S
         try:
             self.spool.pump()
         except OSError as error:

@@ -24,7 +24,9 @@ from agent.outputs.stamp import ACTIVITY, EVIDENCE, LOGS, Clock, Stamp, boot_ns
 from model.event import FlowCount, Gap
 from model.record import Finding, Note, Record, Where
 
-LINGER_S = 0.002  # the writer waits so long for company: a wake-up costs more than many records
+LINGER_S = 0.003  # the writer waits so long for company: a wake-up costs as much as encoding a dozen records
+BUSY_LINGER_S = 0.008  # where records come fast
+_MANY = 12  # records in a round that mean fast
 CLOCK_CHECK_S = 1.0
 _BIG = 256 * 1024  # bytes waiting that end the linger
 
@@ -79,6 +81,7 @@ class Log:
         self._taken = 0
         self._wake = Event()
         self._asleep = False
+        self._fast = False
         self._ending = Event()
         self._deadline_s = 0.0
         self._clock_checked_s = 0.0
@@ -158,15 +161,19 @@ class Log:
 
     def _round(self) -> bool:
         """Give each log its batch; True while records wait."""
-        self._check_clock()
-        for channel in self._channels:
-            with self._lock:
+        now_s = time.monotonic()
+        self._check_clock(now_s)
+        with self._lock:
+            for channel in self._channels:
                 channel.batch()
-            self._observe([line.time_ns for line in channel.write(time.monotonic()) if line.time_ns])
+        before = self._taken
+        for channel in self._channels:
+            self._observe([line.time_ns for line in channel.write(now_s) if line.time_ns])
         with self._lock:
             self._tell_losses()
             waiting = [position for channel in self._channels if (position := channel.unwritten())]
             self._taken = min(waiting) - 1 if waiting else self._position
+            self._fast = self._taken - before >= _MANY
             return bool(waiting)
 
     def _rest(self) -> None:
@@ -182,7 +189,7 @@ class Log:
             self._wake.wait(max(0.0, min(retries)) if retries else None)
             self._asleep = False
         if sum(channel.waiting_bytes for channel in self._channels) < _BIG:
-            self._ending.wait(LINGER_S)
+            time.sleep(BUSY_LINGER_S if self._fast else LINGER_S)
 
     def _ending_pause(self) -> None:
         time.sleep(0.01)
@@ -193,8 +200,7 @@ class Log:
         if self._latency is not None and times:
             self._latency(times, boot_ns())
 
-    def _check_clock(self) -> None:
-        now_s = time.monotonic()
+    def _check_clock(self, now_s: float) -> None:
         if now_s - self._clock_checked_s < CLOCK_CHECK_S:
             return
         self._clock_checked_s = now_s
@@ -202,7 +208,7 @@ class Log:
             self.write(self.stamp.clock_note())
 
     def _tell_losses(self) -> None:
-        """Under the lock. A Gap that finds no room itself leaves its count for the next round."""
+        """Under the lock. While evidence can't be written the counts are kept."""
         if self._evidence.error:
             return
         now_ns = boot_ns()

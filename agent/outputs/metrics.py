@@ -75,6 +75,15 @@ class Metrics(Collector):
             self._latency[bisect_left(_BOUNDS_NS, took_ns)] += 1
             self._latency_sum_ns += took_ns
 
+    def lost(self) -> dict[tuple[str, str], int]:
+        """What gaps have told so far, by place and kind."""
+        return dict(self._lost)
+
+    def own(self) -> dict[str, float]:
+        """CPU seconds and resident bytes of this process."""
+        cpu, memory = self._process.cpu_times(), self._process.memory_info()
+        return {"cpu_s": round(cpu.user + cpu.system, 3), "resident_bytes": memory.rss}
+
     def close(self) -> None:
         """Nothing to end: the server that asks for the exposition is closed by its owner."""
 

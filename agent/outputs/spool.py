@@ -11,6 +11,7 @@ unwritten kept, so that the caller may try again at any time.
 import fcntl
 import os
 import re
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from threading import Lock
 from typing import NamedTuple
 
 LINE_LIMIT = 1 << 20  # bytes; no line is longer, neither written nor read
+CHECK_S = 1.0  # so often a file is looked up by its name, which also finds a folder that was moved away
 _NAME = re.compile(r"(evidence|activity)-([0-9a-f]{8})-(\d{1,19})\.jsonl")
 _CHUNK = 1 << 20
 
@@ -82,6 +84,7 @@ class Spool:
         self._fd = -1
         self._fd_lock = Lock()
         self._dirty = False
+        self._checked_s = 0.0
         self._path: Path | None = None
         self._repaired = False
         self.next_index = self._next_index()
@@ -187,6 +190,10 @@ class Spool:
 
     def _vanished(self) -> bool:
         """Our file was removed or replaced: what it held is lost, and that is said."""
+        now_s = time.monotonic()
+        if os.fstat(self._fd).st_nlink and now_s < self._checked_s + CHECK_S:
+            return False
+        self._checked_s = now_s
         if self._path is None or _same_file(self._fd, self._path):
             return False
         for path in [path for path in self._lines if path == self._path or not path.exists()]:
