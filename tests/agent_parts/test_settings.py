@@ -76,8 +76,8 @@ def test_part_of_an_allowance_keeps_the_defaults_of_the_rest() -> None:
 
 
 def test_lists_are_written_in_the_environment_as_yaml_has_them() -> None:
-    roots = load(None, {"VEDETTE_NODE_RUNTIME_ROOTS": "[/run/one, /run/two]"}).node.runtime_roots
-    assert roots == (Path("/run/one"), Path("/run/two"))
+    roots = load(None, {"VEDETTE_NODE_RUNTIME_ROOTS": "['runc:/run/one', 'containerd:/run/two']"}).node.runtime_roots
+    assert roots == ("runc:/run/one", "containerd:/run/two")
 
 
 def test_other_variables_of_the_environment_are_none_of_our_business() -> None:
