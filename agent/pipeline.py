@@ -2,99 +2,83 @@
 
     bytes ─ decode ─► event ─ locate ─► origin ─ judge ─► verdict ─ write ─► position ─ remember ─► the kernel answers next time
 
-A flow is remembered when its verdict is a function of its key, its container's identity is whole, and the log took its record
-(positions tell); until then the kernel sends it again. Live and replay run this same code: only the parts differ.
+A flow is remembered when its verdict is a function of its key, its container has a name, and the log took its record; until
+then the kernel sends it again. Events of a container that has no name yet are held and judged when it has one.
+Live and replay run this same code: only the parts differ.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
-from model.event import Cgroup, Change, Event, FlowCount, Gap, Handover, Load, Many, Mount, Net, Open, Socket, Unix
+from model.event import Cgroup, Change, Event, Handover, Load, Mount, Net, Open, Socket, Unix
 from model.origin import Origin
 from model.record import Record
 from model.verdict import Depends, Verdict
 
 IN_KEY = Depends.CONTAINER | Depends.PATH | Depends.LAYER | Depends.ADDRESS | Depends.PORT
 FLOWS = (Open, Load, Change, Net, Socket, Unix)
+CONTROL = (Cgroup, Mount, Handover)
 UNWRITTEN = (Cgroup, Mount)  # facts for ourselves: who and where, no behaviour
+WAITING = 65536  # flows whose records the log has not taken yet; more are simply sent again
 
 
-class Output(Protocol):
-    """Somebody whom we tell."""
+@dataclass(frozen=True)
+class Parts:
+    """What the hot path calls, in this order. The composition root gives it."""
 
-    def write(self, record: Record) -> object:
-        """Take one record; never wait."""
-
-
-class Parts(Protocol):
-    """What the hot path calls. The composition root gives it."""
-
-    def decode(self, raw: bytes) -> Event | None:
-        """None for bytes that are no record: counted by the decoder."""
-
-    def locate(self, event: Event) -> tuple[Event, Origin | None]:
-        """Who did it. No origin: the container isn't known yet."""
-
-    def judge(self, event: Event, origin: Origin) -> Verdict | None:
-        """What the policies say; None where no verb applies."""
-
-    def record(self, event: Event, origin: Origin | None, verdict: Verdict | None) -> Record:
-        """Give it its id and wall time."""
-
-    def log(self, record: Record) -> int:
-        """Queue it; its position, or 0 where it had no room."""
-
-    def taken(self) -> int:
-        """All records up to this position are safe."""
-
-    def remember(self, flows: Sequence[bytes]) -> None:
-        """From now on the kernel only counts them."""
-
-    def novel(self, event: Event, origin: Origin, verdict: Verdict | None) -> None:
-        """Look whether a whole folder or network can be answered for."""
+    decode: Callable[[bytes], Event | None]  # None: no record; the decoder counts it
+    notice: Callable[[Event], None]  # control events: who and where
+    locate: Callable[[Event], tuple[Event, Origin | None]]
+    hold: Callable[[Event], Sequence[Event]]  # no origin yet; gives back what is to be written without one
+    judge: Callable[[Event, Origin], Verdict | None]
+    record: Callable[[Event, Origin | None, Verdict | None, bool], Record]
+    log: Callable[[Record], int]  # its position, or 0 where it had no room
+    outputs: tuple[Callable[[Record], object], ...]
+    novel: Callable[[Event, Origin, Verdict | None], None]  # can a whole folder or network be answered for?
+    taken: Callable[[], int]  # all records up to this position are safe
+    remember: Callable[[Sequence[bytes]], None]  # from now on the kernel only counts these flows
 
 
 class Pipeline:
-    """One container runtime host's stream of events. Belongs to the loop; not for two threads."""
+    """One host's stream of events. Belongs to the loop; not for two threads."""
 
-    def __init__(self, parts: Parts, outputs: Iterable[Output], notice: Callable[[Event], None]) -> None:
+    def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._write = tuple(output.write for output in outputs)
-        self._notice = notice  # the agent's own reaction to control events
-        self._waiting: deque[tuple[int, bytes]] = deque()
-        self.events: Counter[type] = Counter()
-        self.malformed = 0
-        self.unwritten = 0  # records for which the log had no room: their flows are not remembered
+        self._waiting: deque[tuple[int, bytes]] = deque(maxlen=WAITING)
+        self.unwritten = 0  # flows whose record had no room in the log: not remembered
 
     def take(self, raw_records: Iterable[bytes]) -> None:
         """Everything that a ring gave."""
-        decode = self._parts.decode
+        decode, see = self._parts.decode, self.see
         for raw in raw_records:
             event = decode(raw)
-            if event is None:
-                self.malformed += 1
-            else:
-                self.see(event)
+            if event is not None:
+                see(event)
 
-    def see(self, event: Event) -> None:
-        """One event, from a ring or made by the agent."""
+    def see(self, event: Event, late: bool = False) -> None:  # noqa: FBT001, FBT002 - the hot path takes no keywords
+        """One event, from a ring, or made by the agent. `late`: it was held until its container had a name."""
         parts, kind = self._parts, type(event)
-        self.events[kind] += 1
-        if kind in (Cgroup, Mount, Handover):
-            self._notice(event)
+        if kind in CONTROL:
+            parts.notice(event)
             if kind in UNWRITTEN:
                 return
         event, origin = parts.locate(event)
-        verdict = parts.judge(event, origin) if origin is not None else None
-        record = parts.record(event, origin, verdict)
-        position = parts.log(record)
-        for write in self._write:
-            write(record)
-        if kind in FLOWS and origin is not None:
+        if origin is None:
+            for unnamed in parts.hold(event):
+                self._write(unnamed, None, None, late)
+            return
+        verdict = parts.judge(event, origin)
+        position = self._write(event, origin, verdict, late)
+        if kind in FLOWS:
             self._settle(event, origin, verdict, position)
-        elif kind is Many or kind is Gap or kind is FlowCount:
-            self._notice(event)
+
+    def _write(self, event: Event, origin: Origin | None, verdict: Verdict | None, late: bool) -> int:  # noqa: FBT001
+        record = self._parts.record(event, origin, verdict, late)
+        position = self._parts.log(record)
+        for write in self._parts.outputs:
+            write(record)
+        return position
 
     def _settle(self, event: Event, origin: Origin, verdict: Verdict | None, position: int) -> None:
         if not position:

@@ -96,8 +96,8 @@ class NodeSettings(Part):
     """Where the host's procfs is mounted; in a pod often /host/proc."""
     host_root: Path = Path("/")
     """Where the host's root filesystem is mounted; in a pod often /host."""
-    runtime_roots: tuple[Path, ...] = ()
-    """More folders of runtime state than the usual ones of containerd, CRI-O, podman, docker and runc."""
+    runtime_roots: tuple[Annotated[str, Field(pattern="^(containerd|runc|storage):/.+")], ...] = ()
+    """More folders of runtime state than the usual ones, each with its kind: `containerd:/run/x`, `runc:/run/y`, `storage:/z`."""
     dead_kept_s: Seconds = 300.0
     """Seconds that an ended container stays known: late events still find their name."""
     containers: Annotated[int, Field(ge=16, le=65536)] = 4096

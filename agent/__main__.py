@@ -1,0 +1,95 @@
+"""The command line: `vedette VERB`. Exit codes: 0 well, 1 findings or errors in what was looked at, 2 the call is wrong."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="vedette",
+    help="Watches containers: what they execute and load, which files they touch, whom they talk to, and what of that no policy allows.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SettingsFile = Annotated[Path | None, typer.Option("--settings", help="YAML file of settings.", show_default="/etc/vedette/settings.yaml")]
+PolicyFolder = Annotated[Path | None, typer.Option("--policies", help="Folder of policies, or one file.")]
+LogFolder = Annotated[Path | None, typer.Option("--log", help="Folder of the log.")]
+Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+
+
+@app.command()
+def run(
+    settings: SettingsFile = None,
+    policies: PolicyFolder = None,
+    log: LogFolder = None,
+    record: Annotated[Path | None, typer.Option(help="Also keep the raw events in this new file, for `replay`.")] = None,
+    output: Annotated[str | None, typer.Option(help="auto, lines, json, or none.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port of /metrics, /healthz and /readyz.")] = None,
+    runtime_root: Annotated[list[str] | None, typer.Option(help="One more runtime state folder: containerd:/x, runc:/y, storage:/z.")] = None,
+) -> None:
+    """Watch this host's containers until a signal comes. Needs root."""
+    from agent.verbs.run import run as verb
+
+    overrides = {
+        "policies.folder": policies, "log.folder": log, "output": output, "metrics.port": port,
+        "node.runtime_roots": tuple(runtime_root) if runtime_root else None,
+    }  # fmt: skip
+    raise typer.Exit(verb(settings, overrides, record))
+
+
+@app.command()
+def check(paths: Annotated[list[Path], typer.Argument(help="Policy files and folders.")], json: Json = False) -> None:
+    """Say everything that is wrong, or doubtful, in policies. Exit code 1 if a policy can't be used."""
+    from agent.verbs.check import check as verb
+
+    raise typer.Exit(verb(paths, as_json=json))
+
+
+@app.command()
+def explain(
+    record: Annotated[str, typer.Argument(help="Id of a record or finding.")],
+    settings: SettingsFile = None,
+    policies: PolicyFolder = None,
+    log: LogFolder = None,
+    json: Json = False,
+) -> None:
+    """Show a record, and each rule that was tried on it: why it matched or not, which was decisive."""
+    from agent.verbs.explain import explain as verb
+
+    raise typer.Exit(verb(record, settings, {"policies.folder": policies, "log.folder": log}, as_json=json))
+
+
+@app.command()
+def replay(
+    recording: Annotated[Path, typer.Argument(help="A file that `run --record` wrote.")],
+    settings: SettingsFile = None,
+    policies: PolicyFolder = None,
+    log: Annotated[Path | None, typer.Option("--log", help="Folder for the log of the replay; else none is kept.")] = None,
+    output: Annotated[str | None, typer.Option(help="auto, lines, json, or none.")] = None,
+) -> None:
+    """Run recorded raw events through the same pipeline, with other policies perhaps. Needs no root."""
+    from agent.verbs.replay import replay as verb
+
+    raise typer.Exit(verb(recording, settings, {"policies.folder": policies, "log.folder": log, "output": output}))
+
+
+@app.command()
+def status(settings: SettingsFile = None, log: LogFolder = None, json: Json = False) -> None:
+    """What this kernel offers and what the running agent sees: hooks, policies, containers, losses, its own cost."""
+    from agent.verbs.status import status as verb
+
+    raise typer.Exit(verb(settings, {"log.folder": log}, as_json=json))
+
+
+app.command("doctor", hidden=True, help="The same as status.")(status)
+
+
+def main() -> None:
+    """Entry point."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

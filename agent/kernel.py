@@ -1,0 +1,83 @@
+"""What the loop tells the kernel, in the words of containers and paths; the sensor speaks of hashes and devices."""
+
+from ipaddress import IPv4Network, IPv6Network
+
+from agent.node.locate import Node
+from agent.novelty import TREE, Folder, Peers
+from agent.policies import Policies
+from agent.sensor import layout
+from agent.sensor.flows import Flows, Prefix
+from agent.sensor.names import hash_names
+from model.event import Event, Open
+from model.origin import Container
+from model.text import to_bytes
+
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+class LiveKernel:
+    """Prefix answers, tripwires, and the end of containers. Belongs to the loop."""
+
+    def __init__(self, flows: Flows, node: Node, policies: Policies, seed: int) -> None:
+        self._flows, self._node, self._policies, self._seed = flows, node, policies, seed
+        self._prefixes: set[Prefix] = set()
+
+    def decide(self, cgroup: int, state: int) -> None:
+        """What a cgroup is."""
+        self._flows.decide(cgroup, state)
+
+    def protect(self, container: Container) -> None:
+        """Denied paths and networks are never budgeted away."""
+        paths, networks = self._policies.compiled(container).tripwires()
+        for path in paths:
+            place = self._node.containers.place(container.cgroup, path)
+            if place:
+                self._flows.guard_file(container.cgroup, hash_names(self._seed, to_bytes(place[1])), place[0])
+        for network in networks:
+            self._flows.guard_network(container.cgroup, _address(network), _bits(network))
+
+    def end(self, container: int) -> list[Event]:
+        """The last counts and gaps of a container; then nothing of it is left in the kernel."""
+        self._prefixes = {prefix for prefix in self._prefixes if prefix.container != container}
+        swept, gaps = self._flows.end(container)
+        return [*swept.firsts, *swept.counts, *gaps]
+
+    def answer(self, folder: Folder, scope: int) -> bool:
+        """Count below this folder from now on. False where it has no one place in its filesystem."""
+        place = self._node.containers.place(folder.container, folder.path, folder.device)
+        if place is None:
+            return False
+        kind = layout.KIND_OPEN if folder.kind is Open else layout.KIND_CHANGE
+        what = kind << 24 | int(folder.layer) << 16 | folder.use
+        names = hash_names(self._seed, to_bytes(place[1]))
+        prefix = Prefix(folder.container, names, folder.device, what)
+        return self._install(prefix, children_only=scope != TREE)
+
+    def answer_network(self, peers: Peers) -> bool:
+        """Count this network's addresses from now on."""
+        address = _address(peers.network)
+        eight = address[8:] if peers.network.version == 4 else address[:8]
+        what = layout.KIND_NET << 24 | peers.direction
+        device = peers.port << 16 | peers.protocol
+        return self._install(Prefix(peers.container, int.from_bytes(eight, "little"), device, what), children_only=False)
+
+    def forget_prefixes(self) -> None:
+        """The policies changed: judge everything again."""
+        for prefix in self._prefixes:
+            self._flows.uninstall(prefix)
+        self._prefixes.clear()
+
+    def _install(self, prefix: Prefix, *, children_only: bool) -> bool:
+        if prefix not in self._prefixes:
+            self._flows.install(prefix, children_only=children_only)
+            self._prefixes.add(prefix)
+        return True
+
+
+def _address(network: IPv4Network | IPv6Network) -> bytes:
+    packed = network.network_address.packed
+    return _MAPPED + packed if network.version == 4 else packed
+
+
+def _bits(network: IPv4Network | IPv6Network) -> int:
+    return network.prefixlen + (96 if network.version == 4 else 0)

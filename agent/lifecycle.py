@@ -1,0 +1,121 @@
+"""Containers come and go: what the kernel, the held events and the findings must be told of it.
+
+    answer of the node ─► the kernel's table · its held events judged (late)      handover ─► tripwires of its policies
+    its cgroup is gone ─► two sweeps later: the last counts, then nothing of it is left in the kernel
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from msgspec import to_builtins
+
+from agent.held import Held
+from agent.node.containers import Answer
+from agent.node.locate import Node
+from agent.node.oci import State
+from model.event import Cgroup, Event, Handover
+from model.origin import Container
+
+ENDS_A_TURN = 32  # each costs a walk over the maps: the rest waits for the next turn
+ENDED = 65536
+
+
+class Kernel(Protocol):
+    """What the kernel can be told."""
+
+    def decide(self, cgroup: int, state: int) -> None:
+        """What a cgroup is."""
+
+    def protect(self, container: Container) -> None:
+        """The tripwires of its policies, as far as its mounts are known."""
+
+    def end(self, container: int) -> list[Event]:
+        """The last counts and gaps of a container; then the kernel forgets it."""
+
+
+class Nothing:
+    """There is no kernel to be told: a replay."""
+
+    def decide(self, cgroup: int, state: int) -> None:
+        """Nobody listens."""
+
+    def protect(self, container: Container) -> None:
+        """Nobody listens."""
+
+    def end(self, container: int) -> list[Event]:  # noqa: ARG002 - the recording has its counts
+        """The recording has them."""
+        return []
+
+
+class Lifecycle:
+    """Belongs to the loop. `see` takes an event through the pipeline; `fact` notes a decision in a recording."""
+
+    def __init__(
+        self, node: Node, kernel: Kernel, see: Callable[[Event, bool], None], fact: Callable[[dict[str, Any]], None]
+    ) -> None:
+        self._node, self._kernel, self._see, self._fact = node, kernel, see, fact
+        self._held = Held()
+        self._ended: OrderedDict[int, int] = OrderedDict()  # container → sweeps since its end
+        self.conflicts: list[Answer] = []
+
+    def notice(self, event: Event) -> None:
+        """A control event."""
+        self._node.notice(event)
+        if isinstance(event, Cgroup) and not event.alive and len(self._ended) < ENDED:
+            self._ended[event.id] = 0
+        if isinstance(event, Cgroup | Handover):
+            self.answer()
+        if isinstance(event, Handover) and (container := self._node.containers.of(event.actor.container)):
+            self._kernel.protect(container)
+
+    def hold(self, event: Event) -> tuple[Event, ...]:
+        """An event without an origin: kept if its container is still to be named; the host's is dropped."""
+        actor = getattr(event, "actor", None)
+        container = actor.container if actor is not None else getattr(event, "container", 0)
+        if not container:
+            return (event,)  # our own: a gap that is nobody's
+        if self._node.containers.state(container) is State.HOST:
+            return ()
+        return tuple(self._held.hold(container, event))
+
+    def answer(self) -> None:
+        """Pass on what the node has decided."""
+        for answer in self._node.answers():
+            self._fact(fact_of(answer))
+            self._kernel.decide(answer.cgroup, answer.in_kernel)
+            held = self._held.release(answer.cgroup)
+            if answer.container is None:
+                continue
+            self._kernel.protect(answer.container)
+            if answer.conflict:
+                self.conflicts.append(answer)
+            for event in held:
+                self._see(event, True)
+
+    def tick(self, now_ns: int) -> None:
+        """What time brings."""
+        self._node.tick(now_ns)
+        self.answer()
+
+    def sweep(self) -> None:
+        """After a sweep: read the last counts of what ended before the one before."""
+        for container in self._ended:
+            self._ended[container] += 1
+        for container in [one for one, sweeps in self._ended.items() if sweeps > 1][:ENDS_A_TURN]:
+            del self._ended[container]
+            for event in self._kernel.end(container):
+                self._see(event, False)
+
+    def close(self) -> None:
+        """What is held is written without a name."""
+        self._node.tick(1 << 62)
+        self.answer()
+        for event in self._held.release_all():
+            self._see(event, True)
+
+
+def fact_of(answer: Answer) -> dict[str, Any]:
+    """A decision as a replay needs it."""
+    container = to_builtins(answer.container)
+    return {"answer": answer.cgroup, "state": int(answer.state), "conflict": list(answer.conflict), "container": container}

@@ -1,0 +1,273 @@
+"""The agent on a live host: start it in the order in which nothing is missed, run it, end it.
+
+    policies ─► load and attach ─► self-test ─► stock-taking ─► ready ─► turns … ─► SIGTERM: drain, last sweep, close
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+from agent import app
+from agent.hashing import Hashing
+from agent.kernel import LiveKernel
+from agent.node import cgroups
+from agent.outputs.health import Health
+from agent.outputs.metrics import Metrics, Snapshot
+from agent.outputs.server import Server, pages
+from agent.outputs.stamp import boot_ns
+from agent.policies import Policies
+from agent.sensor import layout, selftest
+from agent.sensor.decode import Decoder
+from agent.sensor.flows import Flows
+from agent.sensor.loader import Sensor
+from agent.sensor.prepare import Settings as SensorSettings
+from agent.sensor.recording import Header, Recorder
+from agent.sensor.reports import Reports
+from agent.sensor.variables import CODE_VARIABLES
+from agent.settings import Settings
+from agent.status import write_status
+from agent.tasks import Logger, Tasks, end_on_signals
+from agent.turns import Timer, Turns
+from model.event import Event
+
+NEEDS = ("policies", "sensor", "self-test", "stock-taking")
+KINDS = {name.removeprefix("KIND_").lower(): number for name, number in vars(layout).items() if name.startswith("KIND_")}
+RECORDING_BYTES = 1 << 30
+
+
+class Agent:
+    """One run of the agent. `start` raises what keeps it from watching; `close` leaves nothing in the kernel."""
+
+    def __init__(self, settings: Settings, logger: Logger, record: Path | None = None) -> None:
+        self.settings, self._logger = settings, logger
+        self.place = app.where(settings)
+        self.metrics = Metrics(self.snapshot)
+        self.outputs = app.outputs(settings, self.place, self.metrics)
+        self.health = Health(NEEDS, stuck_s=settings.stuck_s)
+        self.policies = Policies([settings.policies.folder])
+        self.changed = Flag()  # somebody touched the policies
+        self._recorder = self._open_recorder(record) if record else None
+        self.started_s = time.monotonic()
+        self.sensor: Sensor | None = None
+        self._server: Server | None = None
+        self._snapshot = Snapshot()
+
+    def _open_recorder(self, path: Path) -> Recorder:
+        stamp = self.outputs.log.stamp
+        return Recorder(path, Header(self.place.boot, stamp.clock.offset_ns, CODE_VARIABLES), RECORDING_BYTES)
+
+    def start(self) -> None:
+        """Load, attach, test, take stock. Ready when it returns."""
+        self._serve()
+        self.reload()
+        self._open_sensor()
+        self._build()
+        self._answer_existing()
+        others = selftest.check(self._sensor, self.flows, self.source)
+        self.health.met("self-test")
+        self.pipeline.take(others)
+        self._sensor.take_stock(self._between)
+        self.health.met("stock-taking")
+        self.note("start", {"pid": os.getpid(), "policies": len(self.policies), "missing": [h.place for h in self._sensor.missing()]})
+
+    def _serve(self) -> None:
+        metrics = self.settings.metrics
+        if metrics.enabled:
+            served = pages(self.metrics.exposition, self.health.sick, self.health.unready)
+            where = (metrics.address, metrics.port)
+            self._server = Server(served, where, connections=metrics.connections, request_s=metrics.request_s)
+
+    @property
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Where metrics are served."""
+        return self._server.address if self._server else None
+
+    def _open_sensor(self) -> None:
+        chosen = SensorSettings(
+            memory_bytes=self.settings.sensor.memory_bytes,
+            pending_s=self.settings.sensor.pending_s,
+            allowances=SensorSettings().allowances | app.allowances(self.settings, KINDS),
+        )
+        self.sensor = Sensor.open(settings=chosen)
+        self.sensor.set_generation(self.policies.generation)
+        self.health.met("sensor")
+
+    @property
+    def _sensor(self) -> Sensor:
+        if self.sensor is None:
+            raise RuntimeError("the sensor is not open")
+        return self.sensor
+
+    def _build(self) -> None:
+        """Everything that needs the sensor."""
+        sensor, tap = self._sensor, self._recorder.write if self._recorder else None
+        hierarchy = cgroups.find_hierarchy()
+        self.hierarchy = hierarchy
+        self.node = app.node(
+            self.settings, self.place.boot, app.runtimes(self.settings), lambda cgroup: cgroups.path_of(hierarchy, cgroup)
+        )
+        self.hashing = Hashing(self.node, self._see, str(self.settings.node.proc_root))
+        self.decoder = Decoder(CODE_VARIABLES, self.node.name)
+        self.reports = Reports(self.node.name)
+        self.flows = Flows(sensor, self.reports, tap)
+        self.source = sensor.source(tap)
+        self.kernel = LiveKernel(self.flows, self.node, self.policies, sensor.seed)
+        self.novelty = app.novelty(self.policies, self.kernel.answer, self.kernel.answer_network)
+        self.pipeline, self.life = app.pipeline(
+            self.decoder, self.node, self.policies, self.outputs, self.kernel,
+            self.novelty.see, self.flows.remember, self._recorder.fact if self._recorder else _nowhere,
+            more=(self.hashing.write,),
+        )  # fmt: skip
+
+    def _see(self, event: Event) -> None:
+        self.pipeline.see(event)
+
+    def _answer_existing(self) -> None:
+        """Name the containers that run already, before the stock-taking asks whose a process is."""
+        self.node.containers.stock(cgroups.existing(self.hierarchy), boot_ns())
+        self.life.answer()
+
+    def _between(self) -> None:
+        self.pipeline.take(self.source.poll(0))
+
+    def turns(self) -> Turns:
+        """The loop, with what time brings."""
+        timers = [
+            Timer("node", 0.02, lambda: self.life.tick(boot_ns())),
+            Timer("findings", 1.0, lambda: self.outputs.findings.tick(boot_ns())),
+            Timer("health", 1.0, self.health.beat),
+            Timer("hashes", 0.1, self.hashing.tick),
+            Timer("policies", self.settings.policies.settle_s, self._reload_if_changed),
+            Timer("sweep", self.settings.sensor.sweep_interval_s, self.sweep),
+            Timer("heartbeat", self.settings.heartbeat_s, self._heartbeat),
+        ]
+        return Turns(self.source, self.pipeline, timers, self._failed)
+
+    def _failed(self, timer: str, error: Exception) -> None:
+        self._logger.error("a timer failed", timer=timer, exc_info=error)
+
+    def sweep(self) -> None:
+        """Counts of what is known, what was not itemised, containers that ended; then status and metrics are anew."""
+        swept = self.flows.sweep(self.settings.sensor.idle_flow_s)
+        for event in (*swept.firsts, *swept.counts, *self.flows.losses.read()):
+            self.pipeline.see(event)
+        self.life.sweep()
+        self._snapshot = self._look()
+        write_status(self.settings.log.folder, self.status())
+
+    def reload(self) -> None:
+        """Read the policies. A bad file keeps the old ones in force, and is said loudly."""
+        if self.policies.load():
+            if self.sensor:
+                self.kernel.forget_prefixes()
+                self.novelty.forget()
+                self.sensor.set_generation(self.policies.generation)
+            self.note("policies", {"generation": self.policies.generation, "policies": len(self.policies)})
+        if self.policies.problems:
+            first = self.policies.problems[0]
+            self.note("policies", {"errors": len(self.policies.problems), "first": str(first)})
+            self._logger.warning("policies have errors", count=len(self.policies.problems), first=str(first))
+        if self.policies.generation:
+            self.health.met("policies")
+
+    def _reload_if_changed(self) -> None:
+        if self.changed.is_set():
+            self.changed.clear()
+            self.reload()
+
+    def _heartbeat(self) -> None:
+        self.note("heartbeat", {"hits": self._snapshot.known_hits, "containers": self._snapshot.containers})
+
+    def note(self, kind: str, says: dict[str, Any]) -> None:
+        """Something that the agent says of itself, in evidence."""
+        self.outputs.log.write(self.outputs.log.stamp.note(kind, says))
+
+    def snapshot(self) -> Snapshot:
+        """The numbers of the last sweep, for the scraper's thread."""
+        return self._snapshot
+
+    def _look(self) -> Snapshot:
+        counters, state = self.flows.losses.counters(), self.outputs.log.state()
+        live = self.node.containers.live()
+        named = sum(1 for container in live if container.runtime != "unidentified")
+        sensor = self._sensor
+        return Snapshot(
+            known_hits=counters["hits"],
+            maps={name: (0, size) for name, size in sensor.sizes.entries.items()},
+            rings={name: (int(fill * sensor.sizes.rings[name]), sensor.sizes.rings[name]) for name, fill in self.source.fill().items()},
+            containers={"identified": named, "unidentified": len(live) - named},
+            policy_generation=self.policies.generation,
+            policy_errors=len(self.policies.problems),
+            log_bytes={name: one.disk_bytes for name, one in state.items()},
+            ready=not self.health.unready(),
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Everything that `vedette status` shows of a running agent."""
+        sensor, state = self._sensor, self.outputs.log.state()
+        return {
+            "pid": os.getpid(),
+            "time": time.time(),
+            "up_s": round(time.monotonic() - self.started_s, 1),
+            "ready": not self.health.unready(),
+            "unready": self.health.unready(),
+            "tier": 2,
+            "hooks": [vars(hook) for hook in sensor.hooks],
+            "policies": {"generation": self.policies.generation, "count": len(self.policies), "errors": [str(p) for p in self.policies.problems]},
+            "containers": [
+                {"id": one.id, "name": one.name, "image": one.image, "runtime": one.runtime, "cgroup": one.cgroup_path}
+                for one in self.node.containers.live()
+            ],
+            "losses": {f"{place} {what}".strip(): count for (place, what), count in self.metrics.lost().items()},
+            "counters": self.flows.losses.counters(),
+            "memory": {"budget_bytes": self.settings.sensor.memory_bytes, "planned_bytes": sensor.sizes.memory_bytes()},
+            "log": {name: {"bytes": one.disk_bytes, "written": one.written, "lost": one.lost, "error": one.error} for name, one in state.items()},
+            "own": self.metrics.own(),
+            "metrics": self.metrics_address,
+        }
+
+    def close(self) -> None:
+        """Drain, sweep a last time, and leave nothing in the kernel."""
+        if self.sensor:
+            with contextlib.suppress(AttributeError):  # the start failed before these were made
+                self.life.close()
+                self.sweep()
+                self.pipeline.settle()
+                self.hashing.close()
+                self.flows.close()
+                self.source.close()
+            self.sensor.close()
+        self.note("stop", {})
+        self.outputs.close(self.settings.shutdown_s - 1)
+        if self._recorder:
+            self._recorder.close()
+        if self._server:
+            self._server.close()
+
+
+def _nowhere(fact: dict[str, Any]) -> None:
+    """No recording."""
+    del fact
+
+
+def run(agent: Agent, logger: Logger, watch: Sequence[Callable[[Flag], None]] = ()) -> int:
+    """Start, turn, end. The exit code: 0 after a signal, 1 if an essential part failed."""
+    tasks = Tasks(logger)
+    try:
+        agent.start()
+        turns = agent.turns()
+        tasks.add("turns", turns.run, essential=True)
+        for number, watcher in enumerate(watch):
+            tasks.add(f"watch.{number}", watcher)
+        restore = end_on_signals(tasks.ending)
+        tasks.start()
+        tasks.wait()
+        tasks.end(agent.settings.shutdown_s - 2)
+        restore()
+    finally:
+        agent.close()
+    return 1 if tasks.failed else 0

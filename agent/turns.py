@@ -1,0 +1,81 @@
+"""The loop: wait for the rings, take what came, and do now and then what time brings. One thread; nothing in it may wait for
+a disk, a network or a container's files.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Protocol
+
+from agent.pipeline import Pipeline
+
+LINGER_S = 0.002  # after a batch, for company: a turn costs more than an event
+IDLE_S = 0.25
+PENDING_S = 0.01  # while the log has not taken everything
+
+
+class Source(Protocol):
+    """Where records come from."""
+
+    @property
+    def ended(self) -> bool:
+        """No more will come."""
+
+    def poll(self, timeout_s: float) -> list[bytes]:
+        """Wait, then what is there."""
+
+
+@dataclass
+class Timer:
+    """Something that is done every `every_s` seconds, by the loop."""
+
+    name: str
+    every_s: float
+    act: Callable[[], None]
+    due_s: float = field(default_factory=time.monotonic)
+    failures: int = 0
+
+
+class Turns:
+    """Runs until it is asked to end, then drains. `failed` is told of a timer's error: it must not end the loop, nor pass unseen."""
+
+    def __init__(self, source: Source, pipeline: Pipeline, timers: Sequence[Timer], failed: Callable[[str, Exception], None]) -> None:
+        self._source, self._pipeline, self._timers, self._failed = source, pipeline, tuple(timers), failed
+
+    def run(self, ending: Event) -> None:
+        """Turn until `ending` is set, or until a recording ends."""
+        while not ending.is_set() and not self._source.ended:
+            if self.turn():
+                time.sleep(LINGER_S)
+        self.drain()
+
+    def turn(self) -> bool:
+        """One turn; whether records came."""
+        records = self._source.poll(PENDING_S if self._pipeline.pending else self._until_due())
+        self._pipeline.take(records)
+        self._pipeline.settle()
+        now_s = time.monotonic()
+        for timer in self._timers:
+            if timer.due_s <= now_s:
+                self._act(timer, now_s)
+        return bool(records)
+
+    def drain(self, deadline_s: float = 1.0) -> None:
+        """What the rings still hold."""
+        until_s = time.monotonic() + deadline_s
+        while (records := self._source.poll(0)) and time.monotonic() < until_s:
+            self._pipeline.take(records)
+        self._pipeline.settle()
+
+    def _until_due(self) -> float:
+        due_s = min((timer.due_s for timer in self._timers), default=0.0)
+        return min(IDLE_S, max(0.0, due_s - time.monotonic()))
+
+    def _act(self, timer: Timer, now_s: float) -> None:
+        timer.due_s = now_s + timer.every_s
+        try:
+            timer.act()
+        except Exception as error:  # noqa: BLE001 - told, counted, and tried again at its next time
+            timer.failures += 1
+            self._failed(timer.name, error)

@@ -1,0 +1,33 @@
+"""`vedette check`."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import to_builtins
+
+from agent.policies import files_of, read
+from model.lint import lint
+
+
+def check(paths: Sequence[Path], *, as_json: bool) -> int:
+    """Print all problems. 0: usable, warnings at most; 1: not usable; 2: there is nothing to check."""
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        sys.stderr.write(f"vedette: no such file or folder: {', '.join(missing)}\n")
+        return 2
+    policies, problems = read(paths)
+    warnings = [] if problems else lint(policies)
+    if as_json:
+        sys.stdout.write(json.dumps(to_builtins([*problems, *warnings])) + "\n")
+    else:
+        for problem in (*problems, *warnings):
+            sys.stdout.write(f"{problem}\n")
+        sys.stdout.write(_summary(len(files_of(paths)), len(policies), len(problems), len(warnings)))
+    return 1 if problems else 0
+
+
+def _summary(files: int, policies: int, errors: int, warnings: int) -> str:
+    said = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in ((errors, "error"), (warnings, "warning")) if count)
+    return f"{policies} policies in {files} files: {said or 'nothing to complain about'}\n"

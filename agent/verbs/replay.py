@@ -1,0 +1,94 @@
+"""`vedette replay`: the same pipeline over recorded bytes. No root, no kernel."""
+
+import sys
+import tempfile
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Event as Flag
+from typing import Any
+
+import msgspec
+
+from agent import app
+from agent.lifecycle import Nothing
+from agent.node.oci import Decision, State
+from agent.outputs.metrics import Metrics
+from agent.outputs.stamp import Clock
+from agent.policies import Policies
+from agent.sensor.decode import Decoder
+from agent.sensor.recording import Recording, RecordingError
+from agent.sensor.reports import Reports
+from agent.settings import Settings, SettingsError, load
+from agent.turns import Turns
+from model.origin import Container
+from model.record import Where
+
+
+class RecordedRuntimes:
+    """Answers as the recording agent was answered: by path, in the order of its decisions."""
+
+    def __init__(self) -> None:
+        self._by_path: defaultdict[str, deque[Decision]] = defaultdict(deque)
+
+    def add(self, fact: dict[str, Any]) -> None:
+        """A decision of the recording."""
+        if fact.get("container"):
+            container = msgspec.convert(fact["container"], Container)
+            decision = Decision(State(fact["state"]), container if container.id else None, tuple(fact["conflict"]))
+            self._by_path[container.cgroup_path].append(decision)
+
+    def decide(self, cgroup_path: str) -> Decision:
+        """What was decided of it then; the host's where nothing was."""
+        decisions = self._by_path.get(cgroup_path)
+        if not decisions:
+            return Decision(State.HOST)
+        return decisions.popleft() if len(decisions) > 1 else decisions[0]
+
+
+def replay(file: Path, settings_file: Path | None, overrides: Mapping[str, Any]) -> int:
+    """The exit code."""
+    with ExitStack() as stack:
+        try:
+            given = dict(overrides)
+            if given["log.folder"] is None:
+                given["log.folder"] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vedette-replay-")))
+            settings = load(settings_file, overrides=given)
+            return _replay(file, settings)
+        except (SettingsError, RecordingError, OSError) as error:
+            sys.stderr.write(f"vedette: {error}\n")
+            return 2
+
+
+def _replay(file: Path, settings: Settings) -> int:
+    records = RecordedRuntimes()
+    first = Recording(file, records.add)
+    while not first.ended:
+        first.poll(0)
+    torn, header = first.torn_bytes, first.header
+    first.close()
+    place = Where(f"replay-{app.where(settings).agent}", header.boot, "replay")
+    told = app.outputs(settings, place, Metrics(), clock=Clock(header.clock_offset_ns))
+    policies = Policies([settings.policies.folder])
+    policies.load()
+    node = app.node(settings, header.boot, records, lambda _cgroup: "")
+    decoder, reports = Decoder(header.code_variables, node.name), Reports(node.name)
+
+    def counted(raw: bytes) -> None:
+        for event in (found for both in reports.all([raw], 0) for found in both):
+            pipeline.see(event)
+
+    pipeline, life = app.pipeline(
+        decoder, node, policies, told, Nothing(), lambda *_: None, lambda _flows: None, lambda _fact: None
+    )  # fmt: skip
+    source = Recording(file, lambda _fact: None, counted)
+    Turns(source, pipeline, [], lambda _name, error: sys.stderr.write(f"vedette: {error}\n")).run(Flag())
+    life.close()
+    told.close(30.0)
+    source.close()
+    for problem in policies.problems:
+        sys.stderr.write(f"{problem}\n")
+    if torn:
+        sys.stderr.write(f"vedette: {file}: the last {torn} bytes are torn: the recording was cut\n")
+    return 1 if policies.problems else 0

@@ -1,0 +1,29 @@
+"""`vedette run`."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from agent.live import Agent, run as turn
+from agent.outputs.daemonlog import daemon_logger
+from agent.outputs.spool import FolderInUseError
+from agent.sensor.features import SensorError
+from agent.settings import SettingsError, load
+from agent.watching import watcher
+
+
+def run(file: Path | None, overrides: Mapping[str, Any], record: Path | None) -> int:
+    """The exit code."""
+    try:
+        settings = load(file, overrides=overrides)
+        logger = daemon_logger(sys.stderr, settings.level)
+        agent = Agent(settings, logger, record)
+    except (SettingsError, FolderInUseError, OSError) as error:
+        sys.stderr.write(f"vedette: {error}\n")
+        return 2
+    try:
+        return turn(agent, logger, [watcher([settings.policies.folder], agent.changed)])
+    except SensorError as error:
+        sys.stderr.write(f"vedette: {error}\n")
+        return 1
