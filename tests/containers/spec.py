@@ -14,7 +14,7 @@ MIGHTY_CAPABILITIES = (*USUAL_CAPABILITIES, "CAP_SYS_ADMIN", "CAP_DAC_READ_SEARC
 NAMESPACES = ("pid", "mount", "network", "ipc", "uts")
 
 # Loopback is brought up from outside, by a hook in the host's namespaces: nothing of it is seen as the container's own.
-LOOPBACK_UP = "exec nsenter --net=/proc/$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/')/ns/net ip link set lo up"
+LOOPBACK_UP = "exec nsenter --net=/proc/$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/')/ns/net /bin/busybox ip link set lo up"
 
 
 @dataclass(frozen=True)

@@ -51,10 +51,22 @@ class Workshop:
 
 def _clear_after_killed_sessions() -> None:
     """A session that was killed could not clear up: its folder says by its pid that it is gone."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
-        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+    for boxes in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*/boxes"):
+        owner = boxes.parent.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdigit() and not processes.alive(int(owner)):
-            for box in (folder / "boxes").glob("*"):
-                cgroups.remove(f"/vedette-test/{box.name}")
-            mounts.clear_below(folder)
-            shutil.rmtree(folder)
+            _clear(boxes.parent)
+
+
+def _clear(folder: Path) -> None:
+    """Unless another session is at it."""
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for box in (folder / "boxes").glob("*"):
+            cgroups.remove(f"/vedette-test/{box.name}")
+        mounts.clear_below(folder)
+        shutil.rmtree(folder)
+    except (BlockingIOError, FileNotFoundError):
+        return
+    finally:
+        os.close(held)
