@@ -29,7 +29,7 @@ help: ## this list
 
 .PHONY: run
 run: root environment object ## start the agent with the shipped rules; what it sees appears on the terminal
-	exec $(PY) -m agent run $(ARGS)
+	exec $(PY) -m agent run --policies rules $(ARGS)
 
 .PHONY: demo
 demo: root environment object ## the same for 20 seconds beside a container that misbehaves

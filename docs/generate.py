@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from agent.sensor import hooks as places
 from docs import commands, metrics, settings
 from docs.sources import Class, Field, classes
 from docs.tables import code, page, table
@@ -21,6 +22,7 @@ def pages() -> dict[str, str]:
     """Every page of the reference: file name → text."""
     makers: dict[str, Callable[[], str]] = {
         "commands.md": commands.text,
+        "hooks.md": hooks,
         "metrics.md": metrics.text,
         "reasons.md": reasons,
         "records.md": records,
@@ -52,6 +54,13 @@ def reasons() -> str:
     reason = next(item for item in classes(ROOT / "model" / "verdict.py") if item.name == "Reason")
     rows = ((code(field.value) if field.value else "(empty)", meaning(field)) for field in reason.fields)
     return page("Reasons", intro, [table(("reason", "meaning"), rows)], source="model/verdict.py")
+
+
+def hooks() -> str:
+    """Where the programs sit in the kernel, and what is unseen where one can't."""
+    intro = "Where the programs sit in the kernel. `vedette status` says of each whether it is attached here, and why not."
+    rows = ((code(place), places.cost_of(place)) for place in places.places())
+    return page("Hooks", intro, [table(("place", "without it"), rows)], source="agent/sensor/hooks.py")
 
 
 def meaning(reason: Field) -> str:
