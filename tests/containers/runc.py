@@ -17,6 +17,7 @@ from tests.containers import cgroups, processes, spec
 from tests.containers.spec import Recipe
 from tests.containers.workshop import Workshop
 
+TELLING = ('{"verb":', '{"work":')
 START_S = 20.0  # a loaded machine starts a box in a second; this is for a hung one
 
 
@@ -27,12 +28,12 @@ class Result:
     code: int
     out: str
     err: str
-    facts: list[dict[str, Any]] = field(default_factory=list)  # the lines of `out` that are JSON objects
+    facts: list[dict[str, Any]] = field(default_factory=list)  # the lines of `out` that attack, bulk and dynamic tell
 
     @classmethod
     def of(cls, code: int, out: bytes, err: bytes) -> Self:
         text = out.decode(errors="surrogateescape")
-        facts = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+        facts = [json.loads(line) for line in text.splitlines() if line.startswith(TELLING)]
         return cls(code, text, err.decode(errors="surrogateescape"), facts)
 
 
@@ -141,7 +142,8 @@ class Box:
         return [*self._runc("exec"), "--user", str(user), *options]
 
     def _runc(self, verb: str) -> list[str]:
-        return ["runc", "--root", str(self.runtime_root), verb]
+        prefix = cgroups.V2_ALONE if self.recipe.v2_alone else ()
+        return [*prefix, "runc", "--root", str(self.runtime_root), verb]
 
     def _wait_for_handover(self) -> None:
         """`runc run --detach` returns when runc's init may go on, a moment before it executes the container's program."""

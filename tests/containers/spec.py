@@ -49,6 +49,7 @@ class Recipe:
     namespaces: tuple[str, ...] = NAMESPACES  # without "pid": hostPID; without "network": hostNetwork
     join: dict[str, str] = field(default_factory=dict)  # kind of namespace → a path of one that exists: "/proc/7/ns/pid"
     cgroup_parent: str = "/vedette-test"
+    v2_alone: bool = False  # as on a machine without v1 hierarchies; with "cgroup" in namespaces it sees its own as "/"
 
 
 def config(recipe: Recipe, name: str, root: Path, cgroup: str) -> dict[str, Any]:

@@ -3,17 +3,25 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.containers import cgroups, processes
 from tests.containers.runc import Box, MakeBox
-from tests.containers.spec import Mount, Recipe
+from tests.containers.spec import NAMESPACES, Mount, Recipe
 from tests.containers.workshop import Workshop
 
 
-def test_a_box_starts_within_a_second_and_runs_its_own_program(box: MakeBox) -> None:
-    box()
-    began = time.monotonic()
+def test_a_box_starts_within_half_a_second(box: MakeBox) -> None:
+    took = []
+    for _ in range(4):
+        began = time.monotonic()
+        box()
+        took.append(time.monotonic() - began)
+    assert min(took) < 0.5
+
+
+def test_a_box_runs_its_own_program_when_it_has_started(box: MakeBox) -> None:
     one = box(Recipe(args=("sleep", "77")))
-    assert time.monotonic() - began < 1.0
     assert Path(f"/proc/{one.pid}/cmdline").read_bytes() == b"sleep\x0077\x00"
     assert Path(f"/proc/{one.pid}/cgroup").read_text().endswith(f"0::/vedette-test/{one.name}\n")
     assert one.processes() == [one.pid]
@@ -68,3 +76,30 @@ def test_folders_of_one_filesystem_are_told_apart_by_their_mounts(box: MakeBox, 
 
 def test_loopback_is_up_in_its_own_network_namespace(box: MakeBox) -> None:
     assert box().exec("ping", "-c", "1", "127.0.0.1").code == 0
+
+
+def test_a_box_as_on_a_machine_with_cgroup_v2_alone(box: MakeBox) -> None:
+    one = box(Recipe(v2_alone=True, namespaces=(*NAMESPACES, "cgroup")))
+    assert Path(f"/proc/{one.pid}/cgroup").read_text().endswith(f"0::/vedette-test/{one.name}\n")
+    assert one.exec("tail", "-n", "1", "/proc/self/cgroup").out == "0::/\n"
+    assert [root for root in cgroups.roots() if (root / one.cgroup[1:]).exists()] == [cgroups.v2_root()]
+
+
+def test_a_process_of_a_box_without_a_pid_namespace_tells_the_host_s_pid(box: MakeBox) -> None:
+    one = box(Recipe(namespaces=tuple(kind for kind in NAMESPACES if kind != "pid")))
+    with one.popen("sh", "-c", "echo $$; read line") as running:
+        assert running.stdout is not None
+        assert int(running.stdout.readline()) in one.processes()
+        running.communicate(b"go\n")
+
+
+def test_a_second_box_of_the_same_name_is_refused(box: MakeBox, workshop: Workshop) -> None:
+    box(Recipe(name="twin"))
+    with pytest.raises(RuntimeError, match="/vedette-test/twin exists already"):
+        Box(workshop, Recipe(name="twin"))
+
+
+def test_a_box_that_can_not_start_says_why_and_leaves_nothing(workshop: Workshop) -> None:
+    with pytest.raises(RuntimeError, match="no such file or directory"), Box(workshop, Recipe(name="bad", args=("/nothing",))):
+        pass
+    assert not (workshop.boxes / "bad").exists()

@@ -11,7 +11,7 @@ from typing import Self
 from tests.containers import cgroups, image, mounts, processes, programs
 
 PREFIX = "vedette-test-"
-LOCK = Path(tempfile.gettempdir()) / "vedette-test.lock"
+LOCK = programs.BUILT.parent / "sessions.lock"
 
 
 class Workshop:
@@ -21,6 +21,7 @@ class Workshop:
     """
 
     def __init__(self) -> None:
+        LOCK.parent.mkdir(exist_ok=True)
         self._lock = LOCK.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_SH)
         _clear_after_killed_sessions()
