@@ -173,7 +173,8 @@ def _net(event: Net) -> tuple[str, str]:
 
 
 def _dns(event: Dns) -> tuple[str, str]:
-    return "dns", f"{event.name} {', '.join(event.addresses) or f'rcode {event.rcode}'}"
+    said = "asked" if event.rcode < 0 else ", ".join(event.addresses) or f"rcode {event.rcode}"
+    return "dns", f"{event.name} {said}"
 
 
 def _handover(event: Handover) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""DNS messages that a container received (RFC 1035). Hostile bytes: every count, length and pointer is bounded.
+"""DNS messages that a container received or sent (RFC 1035). Hostile bytes: every count, length and pointer is bounded.
 
 Only addresses that belong to the question count: those of the name asked for, or of a name that it leads to by CNAMEs of the
 same message. A message that is cut short gives what its whole records say.
@@ -21,6 +21,7 @@ _MAX_RECORDS = 64
 _MAX_NAME = 255  # bytes, RFC 1035 2.3.4
 _MAX_ALIASES = 16
 _POINTER = 0xC0
+QUERY = -1  # in the place of an answer's rcode
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Answer:
 
     name: str  # lower case, without the last dot
     type: int
-    rcode: int
+    rcode: int  # QUERY: it is none
     addresses: tuple[str, ...]
     aliases: tuple[str, ...]
     ttl_s: int  # the smallest of the records used; 0 without any
@@ -44,16 +45,18 @@ class _Found:
 
 
 def parse(message: bytes) -> Answer:
-    """Read an answer. ValueError where it is none, or its question can't be read."""
+    """Read an answer, or a query, which says nothing but its question. ValueError where it is neither, or can't be read."""
     if len(message) < _HEADER.size:
         raise ValueError("shorter than a DNS header")
     _id, flags, questions, answers, _, _ = _HEADER.unpack_from(message)
-    if not flags & _ANSWER or questions != 1:
-        raise ValueError("not the answer to one question")
+    if questions != 1:
+        raise ValueError("not about one question")
     name, at = _name(message, _HEADER.size)
     if at + _QUESTION.size > len(message):
         raise ValueError("the question is cut")
     kind, _class = _QUESTION.unpack_from(message, at)
+    if not flags & _ANSWER:
+        return Answer(name, kind, QUERY, (), (), 0)
     found = list(_records(message, at + _QUESTION.size, min(answers, _MAX_RECORDS)))
     return _followed(name, kind, flags & _ERROR_MASK, found)
 
