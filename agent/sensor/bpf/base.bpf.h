@@ -24,6 +24,9 @@ volatile u64 host_mount_namespace = 0;
 /* The compiler must not reason about a value that the verifier has bounded. */
 #define HIDE(v) asm volatile("" : "+r"(v))
 #define NOINLINE static __attribute__((noinline))
+/* Verified once, not again on each path that leads to it. Takes numbers, and pointers to our own memory that may be NULL for all
+ * the verifier knows; an address of the kernel is passed inside such memory. */
+#define GLOBAL __attribute__((noinline))
 
 /* Plain loads that fault to zero (6.2+): half the cost of bpf_probe_read_kernel. */
 extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym;

@@ -104,6 +104,19 @@ static __always_inline void append_user(struct scratch *s, u64 from, u64 length)
 	end_text(s, length);
 }
 
+/* Append a NUL-terminated text of the current task's memory, without its NUL. */
+static __always_inline void append_user_string(struct scratch *s, u64 from)
+{
+	u64 at = s->length & OUT_MASK;
+	s64 n = bpf_probe_read_user_str(&s->out[at], TEXT_MAX, (void *)from);
+	u64 length = n > 0 ? n - 1 : 0;
+
+	if (n < 0)
+		count(COUNTER_READ_FAILED);
+	s->length = at + length;
+	end_text(s, length);
+}
+
 /* Out on a ring; 0 when it took it. Wakes Python only if Python has read all that was there before. */
 static __always_inline long send(void *ring, struct scratch *s)
 {

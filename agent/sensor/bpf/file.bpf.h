@@ -22,6 +22,7 @@ static __always_inline void view_for(struct view *v, u64 inode, u64 dentry, stru
 	v->inode = inode;
 	v->dentry = dentry;
 	v->superblock = (u64)AS(inode, inode)->i_sb;
+	v->top = v->leaf = 0;
 	examine(v, cached_kind(p, v->superblock));
 	if (v->layer == LAYER_NEW_MOUNT && p->by.session == SESSION_RUNTIME)
 		v->layer = LAYER_HOST;
@@ -43,33 +44,36 @@ static __always_inline bool tripped(struct tripwire_key *key)
 struct parent_look {
 	struct view *v;
 	struct proc *p;
-	u64 dentry;
+	u64 folder; /* to look at next */
 	u64 now;
 	u32 class;
 	u32 dev;
-	u16 step;
+	u8 wires_only; /* no counting below prefixes */
 	u8 tripwire;
 	u8 counted;
+	u8 pad;
 };
 static long parent_step(u32 i, struct parent_look *l)
 {
-	struct view folder = { .superblock = l->v->superblock, .magic = l->v->magic };
-	u64 parent = (u64)AS(dentry, l->dentry)->d_parent;
+	struct view folder = {
+		.dentry = l->folder, .superblock = l->v->superblock, .magic = l->v->magic, .top = l->v->top
+	};
+	u64 above = (u64)AS(dentry, l->folder)->d_parent;
 	struct prefix_key key = { .container = l->p->by.container, .dev = l->dev, .what = l->class };
 	struct tripwire_key wire = { .container = key.container, .dev = l->dev };
 
-	if (parent == l->dentry)
-		return 1;
-	l->dentry = folder.dentry = parent;
 	wire.names = key.names = hash_names(&folder);
 	if (tripped(&wire)) {
 		l->tripwire = 1;
 		return 1;
 	}
-	if (!l->v->flags && count_prefix(&key, i == 0, l->p, l->now)) {
+	if (!l->wires_only && !l->v->flags && count_prefix(&key, i == 0, l->p, l->now)) {
 		l->counted = 1; /* Python never answers for a folder with a tripwire above or below it */
 		return 1;
 	}
+	if (above == l->folder || l->folder == l->v->top)
+		return 1;
+	l->folder = above;
 	return 0;
 }
 
@@ -82,20 +86,21 @@ static __always_inline void look_up_parents(struct parent_look *l)
 		l->tripwire = 1;
 		return;
 	}
-	bpf_loop(PARENTS, parent_step, l, 0);
+	l->folder = folder_of(l->v);
+	if (l->folder != l->v->dentry || l->v->leaf)
+		bpf_loop(PARENTS, parent_step, l, 0);
 }
 
 /* The quota is spent: count at the parent folder, which is itself news once. */
 static __always_inline bool count_at_parent(struct view *v, struct proc *p, u32 class, u64 now)
 {
-	struct view folder = { .superblock = v->superblock, .magic = v->magic };
+	struct view folder = { .dentry = folder_of(v), .superblock = v->superblock, .magic = v->magic, .top = v->top };
 	struct prefix_key key = { .container = p->by.container, .dev = v->dev, .what = class };
 	struct prefix fresh = { .count = 1, .last_ns = now, .actor = actor_word(p) };
 	struct budget *b = budget_of(p->by.container, KIND_MANY, now);
 	struct file_event *e;
 	struct scratch *s;
 
-	folder.dentry = (u64)AS(dentry, v->dentry)->d_parent;
 	key.names = folder.names = hash_names(&folder);
 	if (count_prefix(&key, true, p, now))
 		return true;
@@ -153,8 +158,8 @@ NOINLINE int novel_file(struct flow_key *key, struct view *v, struct proc *p, u6
 	}
 	kind = key->what >> 24;
 	a.now = look.now = bpf_ktime_get_boot_ns();
-	look.dentry = v->dentry;
 	look.dev = v->dev;
+	look.wires_only = bpf_map_lookup_elem(&flows, key) != NULL; /* one that has an entry was counted there already */
 	look_up_parents(&look);
 	if (look.counted)
 		return 0;

@@ -41,13 +41,28 @@ struct view {
 	u64 real; /* the real inode */
 	u64 ino;
 	u64 names;
+	u64 top;  /* names end below this dentry; 0: below the superblock's root */
+	u64 leaf; /* the last name where it was renamed since, `dentry` is its folder then; 0: the dentry has it */
+	u32 leaf_length;
 	u32 dev;
 	u32 real_dev;
 	u32 generation;
 	u32 magic;
 	u32 flags;
 	u32 layer;
+	u32 pad;
 };
+
+static __always_inline u64 top_of(struct view *v)
+{
+	return v->top ? v->top : (u64)AS(super_block, v->superblock)->s_root;
+}
+
+/* The folder that a file is in; of a root: itself. */
+static __always_inline u64 folder_of(struct view *v)
+{
+	return v->leaf ? v->dentry : (u64)AS(dentry, v->dentry)->d_parent;
+}
 
 /* overlayfs keeps the upper's and lowers' dentries in its own inode. */
 static __always_inline struct inode *real_inode(struct inode *inode, bool *upper)
@@ -97,6 +112,16 @@ static __always_inline u64 fold_name(u64 hash, u64 name, u32 length)
 	return mix(rest.hash, WORD(name + (length & ~7u)) & last);
 }
 
+/* The same for a text of any length. */
+static __always_inline u64 hash_text(u64 at, u64 length)
+{
+	struct word_fold f = { .at = at, .hash = mix(seed, length) };
+	u64 last = (1ull << ((length & 7) * 8)) - 1;
+
+	bpf_loop(length >> 3, fold_word, &f, 0);
+	return mix(f.hash, WORD(at + (length & ~7ull)) & last);
+}
+
 struct name_walk {
 	u64 dentry;
 	u64 root; /* of the superblock */
@@ -116,7 +141,7 @@ static long name_step(u32 i, struct name_walk *w)
 	struct dentry *d = AS(dentry, w->dentry);
 	u64 parent = (u64)d->d_parent, name;
 
-	if (parent == w->dentry) {
+	if (parent == w->dentry || w->dentry == w->root) {
 		w->done = 1;
 		return 1;
 	}
@@ -132,7 +157,7 @@ static long name_step(u32 i, struct name_walk *w)
 static __always_inline u64 hash_names(struct view *v)
 {
 	struct name_walk w = { .dentry = v->dentry,
-			       .root = (u64)AS(super_block, v->superblock)->s_root,
+			       .root = top_of(v),
 			       .hash = seed,
 			       .proc = v->magic == MAGIC_PROC };
 
@@ -218,6 +243,7 @@ static __always_inline void view_dentry(struct view *v, u64 inode, u64 dentry, u
 	v->inode = inode;
 	v->dentry = dentry;
 	v->superblock = (u64)AS(inode, inode)->i_sb;
+	v->top = v->leaf = 0;
 	examine(v, superblock_kind(container, v->superblock));
 }
 
@@ -276,7 +302,7 @@ static long text_step(u32 i, struct text_walk *w)
 	struct dentry *d = AS(dentry, w->dentry);
 	u64 parent = (u64)d->d_parent, name = (u64)d->d_name.name, length = d->d_name.len & 255, at = w->at;
 
-	if (parent == w->dentry && (w->dentry == w->root || w->alone)) {
+	if (w->dentry == w->root || (parent == w->dentry && w->alone)) {
 		w->done = 1;
 		return 1;
 	}
@@ -303,17 +329,32 @@ static long text_step(u32 i, struct text_walk *w)
 	return 0;
 }
 
+/* The last name, from where it was kept. */
+static __always_inline void text_leaf(struct text_walk *w, struct view *v)
+{
+	u64 length = v->leaf_length & 255, at = TEXT_MAX - 1 - length;
+
+	w->scratch->text[at & (TEXT_MAX - 1)] = '/';
+	HIDE(length);
+	length &= 255;
+	bpf_probe_read_kernel(&w->scratch->text[(at + 1) & (TEXT_MAX - 1)], length, (void *)v->leaf);
+	w->hash = fold_name(seed, v->leaf, length);
+	w->at = at;
+}
+
 /* Append the path inside the superblock, or its last `most` bytes. Sets FILE_UNSTABLE and FILE_CUT in the view. */
 static __always_inline void append_path_end(struct scratch *s, struct view *v, u64 most)
 {
 	struct text_walk w = { .scratch = s,
 			       .dentry = v->dentry,
-			       .root = (u64)AS(super_block, v->superblock)->s_root,
+			       .root = top_of(v),
 			       .at = TEXT_MAX,
 			       .hash = seed,
 			       .proc = v->magic == MAGIC_PROC };
 	u64 at;
 
+	if (v->leaf)
+		text_leaf(&w, v);
 	bpf_loop(NAMES_MAX, text_step, &w, 0);
 	v->flags |= w.flags;
 	if (!w.done)

@@ -423,6 +423,7 @@ enum counter {
 	COUNTER_WHO_FULL = 9,
 	COUNTER_RACE = 10,		/* a descriptor was gone before we looked */
 	COUNTER_DNS_LOST = 11,
+	COUNTER_TOUCHED_CUT = 12,	/* one call changed more inodes than are looked at */
 	COUNTERS = 16,
 };
 
