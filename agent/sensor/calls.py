@@ -10,33 +10,34 @@ from agent.sensor import layout
 
 # fmt: off
 _NEW = {  # since 5.1 every machine has the same number
-    "move_mount": 429, "openat2": 437, "mount_setattr": 442, "fchmodat2": 452, "setxattrat": 463, "removexattrat": 466,
+    "move_mount": 429, "fsmount": 432, "openat2": 437, "mount_setattr": 442, "fchmodat2": 452, "setxattrat": 463,
+    "removexattrat": 466,
 }
 _X86_64 = {
     "open": 2, "mmap": 9, "mprotect": 10, "socket": 41, "connect": 42, "sendto": 44, "sendmsg": 46, "truncate": 76,
-    "ftruncate": 77, "rename": 82, "mkdir": 83, "rmdir": 84, "creat": 85, "link": 86, "unlink": 87, "symlink": 88, "chmod": 90,
-    "fchmod": 91, "chown": 92, "fchown": 93, "lchown": 94, "mknod": 133, "pivot_root": 155, "mount": 165, "umount2": 166,
-    "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190, "removexattr": 197, "lremovexattr": 198, "fremovexattr": 199,
-    "openat": 257, "mkdirat": 258, "mknodat": 259, "fchownat": 260, "unlinkat": 263, "renameat": 264, "linkat": 265,
-    "symlinkat": 266, "fchmodat": 268, "unshare": 272, "open_by_handle_at": 304, "sendmmsg": 307, "setns": 308, "renameat2": 316,
-    "pkey_mprotect": 329, **_NEW,
+    "ftruncate": 77, "rename": 82, "mkdir": 83, "rmdir": 84, "creat": 85, "link": 86, "unlink": 87, "symlink": 88,
+    "chmod": 90, "fchmod": 91, "chown": 92, "fchown": 93, "lchown": 94, "mknod": 133, "pivot_root": 155, "mount": 165,
+    "umount2": 166, "setxattr": 188, "lsetxattr": 189, "fsetxattr": 190, "removexattr": 197, "lremovexattr": 198,
+    "fremovexattr": 199, "openat": 257, "mkdirat": 258, "mknodat": 259, "fchownat": 260, "unlinkat": 263, "renameat": 264,
+    "linkat": 265, "symlinkat": 266, "fchmodat": 268, "unshare": 272, "open_by_handle_at": 304, "sendmmsg": 307,
+    "setns": 308, "renameat2": 316, "pkey_mprotect": 329, **_NEW,
 }
 _I386 = {
     "open": 5, "creat": 8, "link": 9, "unlink": 10, "mknod": 14, "chmod": 15, "lchown": 16, "mount": 21, "umount": 22,
     "rename": 38, "mkdir": 39, "rmdir": 40, "umount2": 52, "symlink": 83, "mmap": 90, "truncate": 92, "ftruncate": 93,
     "fchmod": 94, "fchown": 95, "socketcall": 102, "mprotect": 125, "chown": 182, "mmap2": 192, "truncate64": 193,
-    "ftruncate64": 194, "lchown32": 198, "fchown32": 207, "chown32": 212, "pivot_root": 217, "setxattr": 226, "lsetxattr": 227,
-    "fsetxattr": 228, "removexattr": 235, "lremovexattr": 236, "fremovexattr": 237, "openat": 295, "mkdirat": 296,
-    "mknodat": 297, "fchownat": 298, "unlinkat": 301, "renameat": 302, "linkat": 303, "symlinkat": 304, "fchmodat": 306,
-    "unshare": 310, "open_by_handle_at": 342, "sendmmsg": 345, "setns": 346, "renameat2": 353, "socket": 359, "connect": 362,
-    "sendto": 369, "sendmsg": 370, "pkey_mprotect": 380, **_NEW,
+    "ftruncate64": 194, "lchown32": 198, "fchown32": 207, "chown32": 212, "pivot_root": 217, "setxattr": 226,
+    "lsetxattr": 227, "fsetxattr": 228, "removexattr": 235, "lremovexattr": 236, "fremovexattr": 237, "openat": 295,
+    "mkdirat": 296, "mknodat": 297, "fchownat": 298, "unlinkat": 301, "renameat": 302, "linkat": 303, "symlinkat": 304,
+    "fchmodat": 306, "unshare": 310, "open_by_handle_at": 342, "sendmmsg": 345, "setns": 346, "renameat2": 353,
+    "socket": 359, "connect": 362, "sendto": 369, "sendmsg": 370, "pkey_mprotect": 380, **_NEW,
 }
 _ARM64 = {
     "setxattr": 5, "lsetxattr": 6, "fsetxattr": 7, "removexattr": 14, "lremovexattr": 15, "fremovexattr": 16, "mknodat": 33,
-    "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "linkat": 37, "renameat": 38, "umount2": 39, "mount": 40, "pivot_root": 41,
-    "truncate": 45, "ftruncate": 46, "fchmod": 52, "fchmodat": 53, "fchownat": 54, "fchown": 55, "openat": 56, "unshare": 97,
-    "socket": 198, "connect": 203, "sendto": 206, "sendmsg": 211, "mmap": 222, "mprotect": 226, "open_by_handle_at": 265,
-    "setns": 268, "sendmmsg": 269, "renameat2": 276, "pkey_mprotect": 288, **_NEW,
+    "mkdirat": 34, "unlinkat": 35, "symlinkat": 36, "linkat": 37, "renameat": 38, "umount2": 39, "mount": 40,
+    "pivot_root": 41, "truncate": 45, "ftruncate": 46, "fchmod": 52, "fchmodat": 53, "fchownat": 54, "fchown": 55,
+    "openat": 56, "unshare": 97, "socket": 198, "connect": 203, "sendto": 206, "sendmsg": 211, "mmap": 222, "mprotect": 226,
+    "open_by_handle_at": 265, "setns": 268, "sendmmsg": 269, "renameat2": 276, "pkey_mprotect": 288, **_NEW,
 }
 _ARM = {
     "open": 5, "creat": 8, "link": 9, "unlink": 10, "mknod": 14, "chmod": 15, "lchown": 16, "mount": 21, "rename": 38,
@@ -71,6 +72,7 @@ _CHANGES = {
     "lremovexattr": (layout.OPERATION_XATTR, _NAME_FIRST), "fremovexattr": (layout.OPERATION_XATTR, _NO_NAME),
     "removexattrat": (layout.OPERATION_XATTR, _NAME_SECOND), "mount": (layout.OPERATION_MOUNT, _NAME_TARGET),
     "move_mount": (layout.OPERATION_MOUNT, _NAME_SECOND), "mount_setattr": (layout.OPERATION_MOUNT, _NAME_SECOND),
+    "fsmount": (layout.OPERATION_MOUNT, _NO_NAME),
     "pivot_root": (layout.OPERATION_MOUNT, _NAME_FIRST), "umount": (layout.OPERATION_UNMOUNT, _NAME_FIRST),
     "umount2": (layout.OPERATION_UNMOUNT, _NAME_FIRST),
 }
