@@ -59,7 +59,7 @@ def reasons() -> str:
 def hooks() -> str:
     """Where the programs sit in the kernel, and what is unseen where one can't."""
     intro = "Where the programs sit in the kernel. `vedette status` says of each whether it is attached here, and why not."
-    rows = ((code(place), places.cost_of(place)) for place in places.places())
+    rows = ((code(place), places.cost_of("", place)) for place in places.places())
     return page("Hooks", intro, [table(("place", "without it"), rows)], source="agent/sensor/hooks.py")
 
 

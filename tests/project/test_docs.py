@@ -61,9 +61,7 @@ def test_every_field_of_a_policy_is_explained() -> None:
 
 def test_fields_are_read_with_the_comment_behind_them(tmp_path: Path) -> None:
     source = tmp_path / "some.py"
-    source.write_text(
-        'class Some(Struct, tag="some"):\n    """Doc."""\n\n    a: int\n    b: str = "#"  # unit: ns; "" if unknown\n'
-    )
+    source.write_text('class Some(Struct, tag="some"):\n    """Doc."""\n\n    a: int\n    b: str = "#"  # in ns; "" if unknown\n')
     (some,) = classes(source)
     assert (some.doc, some.words) == ("Doc.", {"tag": "some"})
     assert [(field.name, field.type, field.value, field.comment) for field in some.fields] == [
