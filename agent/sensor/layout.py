@@ -4,7 +4,7 @@
 # fmt: off
 from struct import Struct
 
-HASH = "36fecef13b350741"  # of everything below: recordings and pinned maps carry it
+HASH = "7ef9b766116fa3f9"  # of everything below: recordings and pinned maps carry it
 
 FLOW_KEY = Struct("<3Q4I")
 FLOW_KEY_FIELDS = ("who", "ino", "names", "dev", "real_dev", "generation", "what")
@@ -169,6 +169,10 @@ DIRECTION_INGRESS = 2
 DIRECTION_LISTEN = 3
 DIRECTION_BIND = 4
 
+OUTCOME_NONE = 0
+OUTCOME_REFUSED = 1
+OUTCOME_FAILED = 2
+
 FLOW_UNSENT = 0
 FLOW_PENDING = 1
 FLOW_KNOWN = 2
@@ -193,4 +197,5 @@ COUNTER_READ_FAILED = 8
 COUNTER_WHO_FULL = 9
 COUNTER_RACE = 10
 COUNTER_DNS_LOST = 11
+COUNTER_TOUCHED_CUT = 12
 COUNTERS = 16

@@ -4,6 +4,7 @@ Pure, so that a replay reads reports as the agent did.
 """
 
 from collections.abc import Callable
+from errno import ECONNREFUSED
 from struct import error
 from typing import Any
 
@@ -15,6 +16,7 @@ from model.text import from_bytes
 
 _TAIL_BYTES = 64
 _UNKNOWN = -1
+_DEVICE = layout.FLOW_KEY_FIELDS.index("dev")
 KINDS = {
     value: name.removeprefix("KIND_").lower() for name, value in vars(layout).items() if name.startswith("KIND_")
 }  # "exec", "open": the same words as the events' tags
@@ -91,20 +93,30 @@ class Reports:
 
     def _net(self, report: "_Report") -> event.Net:
         _who, peer, port, local, *_ = layout.FLOW_KEY_PEER.unpack(report.key)
-        direction, protocol = Direction(report.what >> 8 & 0xFF), report.what & 0xFF
+        direction, protocol = Direction(report.what >> 8 & 0xF), report.what & 0xFF
         known = Protocol(protocol) if protocol in set(Protocol) else Protocol.ANY
+        serves = direction in (Direction.LISTEN, Direction.INGRESS)
+        if serves:  # the key has our own port: of those who come, each has another one
+            port, local = port if direction is Direction.LISTEN else 0, port
+        result = 0 if serves else _result(report.what >> 12 & 0xF, _UNKNOWN)
         return event.Net(
-            report.first_ns, report.actor(), direction, known, address(peer), port, local, _UNKNOWN, report.key
+            report.first_ns, report.actor(), direction, known, address(peer), port, local, result, report.key
         )  # fmt: skip
 
     def _socket(self, report: "_Report") -> event.Socket:
         family, kind = report.what >> 4 & 0xFFF, report.what & 0xF
-        return event.Socket(report.first_ns, report.actor(), family, kind, 0, report.key)
+        protocol = layout.FLOW_KEY.unpack(report.key)[_DEVICE]
+        return event.Socket(report.first_ns, report.actor(), family, kind, protocol, report.key)
 
     def _unix(self, report: "_Report") -> event.Unix:
         named = report.what >> 16 & 0xFF
-        file = self._file(report) if named else None
-        return event.Unix(report.first_ns, report.actor(), file, "" if file else report.text, _UNKNOWN, report.key)
+        file, result = self._file(report) if named else None, _result(report.what & 0x1F, 0)
+        return event.Unix(report.first_ns, report.actor(), file, "" if file else report.text, result, report.key)
+
+
+def _result(outcome: int, without: int) -> int:
+    """As much of an event's result as the key has (enum outcome). `without`: where it has none."""
+    return {layout.OUTCOME_NONE: without, layout.OUTCOME_REFUSED: ECONNREFUSED}.get(outcome, _UNKNOWN)
 
 
 class _Report:
