@@ -69,6 +69,10 @@ class Btf:
         """The id of the named type. KeyError if there is none."""
         return self._names[kind, name]
 
+    def has(self, kind: int, name: str) -> bool:
+        """Whether there is such a type."""
+        return (kind, name) in self._names
+
     def resolve(self, number: int) -> Type:
         """The type behind typedefs, const and volatile."""
         while (found := self._types[number]).kind in _ALIASES:

@@ -77,13 +77,17 @@ class Decoder:
         except (error, LookupError, ValueError) as problem:
             raise DecodeError(f"{len(raw)} bytes of kind {raw[8:12].hex() or 'none'}: {problem}") from problem
 
+    def take(self, raw: bytes) -> event.Event | None:
+        """One record; None, and counted in `malformed`, where it can't be read."""
+        try:
+            return self.decode(raw)
+        except DecodeError:
+            self.malformed += 1
+            return None
+
     def all(self, records: Iterable[bytes]) -> Iterator[event.Event]:
         """The events of the records that can be read; the others are counted in `malformed`."""
-        for raw in records:
-            try:
-                yield self.decode(raw)
-            except DecodeError:
-                self.malformed += 1
+        return filter(None, map(self.take, records))
 
     def _actor(self, values: Values) -> Actor:
         container, exe, started, creator_started, ancestor_started, pid, creator, ancestor, euid, session, tty, comm = values[

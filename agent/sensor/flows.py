@@ -60,6 +60,7 @@ class Flows:
         self._whos, self._budgets, self._prefixes = (sensor.map(name) for name in ("whos", "budgets", "prefixes"))
         self._containers, self._tripwires = sensor.map("containers"), sensor.map("tripwires")
         self._networks = sensor.map("tripwire_networks")
+        self._owned = [self._budgets, self._prefixes, self._tripwires, sensor.map("superblocks")]
         self.losses = Losses(self._budgets, sensor.map("counters", per_cpu=True))
         self._seen: dict[bytes, int] = {}  # prefix → count at the last sweep; no more than the map holds
 
@@ -84,14 +85,23 @@ class Flows:
         swept.counts.extend(self._swept_prefixes())
         return swept
 
-    def end(self, container: int) -> tuple[Sweep, list[Gap]]:
-        """A container is gone: its last counts and losses; then nothing of it is left in the kernel. Answer its flows before."""
-        swept = self._swept(container, 0)
-        swept.counts.extend(self._swept_prefixes(container))
-        self._swept(container, 0)  # deletes what the first pass retired
-        gaps = self.losses.last(container)
-        self._remove(container)
-        return swept, gaps
+    def end(self, *containers: int) -> tuple[Sweep, list[Gap]]:
+        """They are gone: their last counts and losses; then nothing of them is left in the kernel. Answer their flows before.
+
+        Costs a walk over the smaller maps, for many at once as for one, and two over the flows for each.
+        """
+        counts: list[FlowCount] = []
+        firsts: list[Event] = []
+        for container in containers:
+            swept = self._swept(container, 0)
+            self._swept(container, 0)  # deletes what the first pass retired
+            counts += swept.counts
+            firsts += swept.firsts
+        ended = frozenset(containers)
+        counts += self._swept_prefixes(ended)
+        gaps = self.losses.last(ended)
+        self._remove(ended)
+        return Sweep(counts, firsts), gaps
 
     def _swept(self, container: int, idle_ns: int) -> Sweep:
         found: list[bytes] = []
@@ -112,14 +122,14 @@ class Flows:
             everything += records
         return everything
 
-    def _swept_prefixes(self, ended: int = 0) -> list[FlowCount]:
-        """Counts of prefixes that changed. Of a container that has ended: all of its own, as final."""
+    def _swept_prefixes(self, ended: frozenset[int] = frozenset()) -> list[FlowCount]:
+        """Counts of prefixes that changed. Of containers that have ended: all of their own, as final."""
         now, counts = _now(), []
         for key, value in self._prefixes.items():
             container, _, _, what = layout.PREFIX_KEY.unpack(key)
             count, _, last_ns, actor, *_ = layout.PREFIX.unpack(value)
             before = self._seen.get(key, 0)
-            if (count > before and not ended) or (ended and container == ended):
+            if (count > before and not ended) or container in ended:
                 self._seen[key] = count
                 pid, low = divmod(actor, _LARGEST)
                 counts.append(
@@ -128,16 +138,17 @@ class Flows:
                 )  # fmt: skip
         return counts
 
-    def _remove(self, container: int) -> None:
-        for entries, owner in ((self._budgets, layout.BUDGET_KEY), (self._prefixes, layout.PREFIX_KEY)):
-            for key in [key for key, _ in entries.items() if owner.unpack(key)[0] == container]:
+    def _remove(self, containers: frozenset[int]) -> None:
+        for entries in self._owned:
+            for key in [key for key, _ in entries.items() if _owner(key) in containers]:
                 entries.delete(key)
                 self._seen.pop(key, None)
-        for who in [key for key, value in self._whos.items() if layout.WHO.unpack(value)[0] == container]:
+        for who in [key for key, value in self._whos.items() if layout.WHO.unpack(value)[0] in containers]:
             self._whos.delete(who)
-        for key in [key for key, _ in self._tripwires.items() if layout.TRIPWIRE_KEY.unpack(key)[0] == container]:
-            self._tripwires.delete(key)
-        self._containers.delete(_U64.pack(container))
+        for key in [key for key, _ in self._networks.items() if _owner(key[4:]) in containers]:
+            self._networks.delete(key)
+        for container in containers:
+            self._containers.delete(_U64.pack(container))
 
     def install(self, prefix: Prefix, *, children_only: bool = False) -> None:
         """Count below this folder from now on: Python judged all of it (or its direct children)."""
@@ -168,7 +179,7 @@ class Flows:
 
     def guard_network(self, container: int, address: bytes, bits: int) -> None:
         """Send every connection to this network (16 bytes; IPv4 mapped, so +96 bits), whatever the budget says."""
-        key = layout.TRIPWIRE_NETWORK.pack(64 + bits, container & 0xFFFFFFFF, container >> 32, address)
+        key = _U32.pack(64 + bits) + _U64.pack(container) + address  # low word, high word
         self._networks.put(key, _U32.pack(1))
 
     def decide(self, cgroup: int, state: int) -> None:
@@ -188,6 +199,11 @@ class Flows:
         """Unmap."""
         self._ring.close()
         self._page.close()
+
+
+def _owner(key: bytes) -> int:
+    """The container at the beginning of a key."""
+    return int.from_bytes(key[:8], "little")
 
 
 def _now() -> int:

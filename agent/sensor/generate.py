@@ -5,11 +5,11 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.sensor import btf
 from agent.sensor.libbpf import Libbpf
+from agent.sensor.shape import FIRST, LAST, shape_of
 
 HERE = Path(__file__).parent
 TARGET = HERE / "layout.py"
@@ -18,26 +18,6 @@ _TYPEDEFS = "".join(
     for bits, name in ((8, "char"), (16, "short"), (32, "int"), (64, "long long"))
     for sign in "us"
 )
-_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
-_WHOLE = {"flow_key"}  # inside a record these stay bytes: their user compares them and sends them back
-_SIGNED = 1 << 24  # BTF_INT_SIGNED << 24 in the word behind an integer
-
-
-@dataclass
-class Layout:
-    """One struct: its format, the names of its values, and where nested structs begin."""
-
-    format: str = ""
-    names: list[str] = field(default_factory=list)
-    starts: dict[str, int] = field(default_factory=dict)  # nested struct → index of its first value
-    end: int = 0
-
-    def add(self, code: str, names: list[str], offset: int, size: int) -> None:
-        """Append values, with what the compiler left between."""
-        self.format += f"{offset - self.end}x" if offset > self.end else ""
-        self.format += code
-        self.names += names
-        self.end = offset + size
 
 
 def border(header: Path = HERE / "bpf" / "sensor.h") -> str:
@@ -82,67 +62,21 @@ def _module(types: btf.Btf, structs: list[str], enums: list[str]) -> str:
 
 
 def _struct(types: btf.Btf, name: str) -> str:
-    text = _view(types, name, name.upper(), 0)
+    text = _view(types, name, name.upper(), FIRST)
     if name == "flow_key":
-        text += _view(types, name, "FLOW_KEY_PEER", -1)
+        text += _view(types, name, "FLOW_KEY_PEER", LAST)
     return text
 
 
 def _view(types: btf.Btf, name: str, constant: str, which: int) -> str:
-    """One struct as Python. `which` member of its unions to take: the first or the last."""
-    found = types.resolve(types.find(btf.STRUCT, name))
-    layout = Layout()
-    _flatten(types, found, layout, 0, "", which)
-    if found.size > layout.end:
-        layout.format += f"{found.size - layout.end}x"
-    head = "" if name == "event" or "event" not in layout.starts else "*EVENT_FIELDS, "
-    skipped = layout.starts.get("end of event", 0) if head else 0
-    nested = {inner: at for inner, at in layout.starts.items() if " " not in inner and at >= skipped}
+    """One struct as Python."""
+    shape = shape_of(types, name, which)
+    head = "" if name == "event" or "event" not in shape.starts else "*EVENT_FIELDS, "
+    skipped = shape.starts.get("end of event", 0) if head else 0
+    nested = {inner: at for inner, at in shape.starts.items() if " " not in inner and at >= skipped}
     starts = "".join(f"{constant}_{inner.upper()} = {at}\n" for inner, at in nested.items())
-    fields = f"({head}{_names(layout.names[skipped:])})"
-    return f'{constant} = Struct("<{_short(layout.format)}")\n{constant}_FIELDS = {fields}\n{starts}'
-
-
-def _flatten(types: btf.Btf, outer: btf.Type, layout: Layout, base: int, prefix: str, which: int) -> None:
-    members = types.members(outer)
-    for member in members if outer.kind == btf.STRUCT else [members[which]]:
-        if not member.name.startswith("pad"):
-            _member(types, member, layout, base + member.offset, prefix, which)
-
-
-def _member(types: btf.Btf, member: btf.Member, layout: Layout, offset: int, prefix: str, which: int) -> None:
-    found, name = types.resolve(member.type), prefix + member.name
-    size = types.bytes_of(found)
-    if found.kind == btf.ARRAY:
-        _array(types, found, layout, offset, name)
-    elif found.kind in (btf.STRUCT, btf.UNION) and found.name not in _WHOLE:
-        if member.name:
-            layout.starts[name] = len(layout.names)
-        inside = name + "_" if member.name and found.name != "event" else prefix
-        _flatten(types, found, layout, offset, inside, which)
-        if found.name == "event":
-            layout.starts["end of event"] = len(layout.names)
-    else:
-        layout.add(f"{size}s" if found.name in _WHOLE else _code(found, size), [name], offset, size)
-
-
-def _array(types: btf.Btf, found: btf.Type, layout: Layout, offset: int, name: str) -> None:
-    element, length = types.element(found)
-    size = types.bytes_of(element)
-    if size == 1:
-        layout.add(f"{length}s", [name], offset, length)
-    else:
-        layout.add(f"{length}{_code(element, size)}", [f"{name}_{i}" for i in range(length)], offset, size * length)
-
-
-def _code(found: btf.Type, size: int) -> str:
-    signed = found.kind == btf.INT and int.from_bytes(found.extra, "little") & _SIGNED
-    return _CODES[size].lower() if signed else _CODES[size]
-
-
-def _short(text: str) -> str:
-    """QQQ → 3Q: the same format, easier to read."""
-    return re.sub(r"(?<!\d)([BHIQ])\1+", lambda run: f"{len(run[0])}{run[1]}", text)
+    fields = f"({head}{_names(shape.names[skipped:])})"
+    return f'{constant} = Struct("{shape.format}")\n{constant}_FIELDS = {fields}\n{starts}'
 
 
 def _names(names: list[str]) -> str:

@@ -56,12 +56,35 @@ _COSTS = {
     "iter/tcp": "connections older than the agent are not seen",
     "iter/udp": "datagram sockets older than the agent are not seen",
 }
+_CALL_COSTS = {  # of a program that a system call's number leads to
+    "open": "opened files are not seen",
+    "mmap": "code that is loaded is not seen",
+    "mprotect": "code that is made executable later is not seen",
+    "connect": "connections to AF_UNIX sockets are not seen",
+    "socket": "packet, netlink, vsock and alg sockets are not seen",
+    "socketcall": "sockets and connections made through socketcall are not seen",
+    "sendto": "datagrams to AF_UNIX sockets by sendto are not seen",
+    "sendmsg": "datagrams to AF_UNIX sockets by sendmsg are not seen",
+    "sendmmsg": "datagrams to AF_UNIX sockets by sendmmsg are not seen",
+    "change": "renamed, removed and changed files, and mounts, are not seen",
+    "mount": "mounts are not seen",
+    "setns": "processes that join a container's namespaces are seen at their next exec only",
+}
 _VITAL = {"tp_btf/sched_process_exec", "syscall"}
 
 
-def cost_of(place: str) -> str:
-    """What is unseen without the hook."""
+def cost_of(program: str, place: str) -> str:
+    """What is unseen without the program."""
+    if is_target(program):
+        table, _, family = program.partition("_")
+        what = _CALL_COSTS.get(family, "")
+        return f"by 32-bit calls, {what}" if what and table == "compat" else what
     return _COSTS.get(place, "")
+
+
+def places() -> list[str]:
+    """All places that our programs may sit in."""
+    return list(_COSTS)
 
 
 def vital(place: str) -> bool:

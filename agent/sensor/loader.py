@@ -84,7 +84,7 @@ class Sensor:
             os.close(root)
 
     def _attach(self, program: Program, root: int) -> Hook:
-        library, costs = self._object.library, hooks.cost_of(program.place)
+        library, costs = self._object.library, hooks.cost_of(program.name, program.place)
         if program.place.startswith("cgroup") and not self.hierarchy.unified:
             return Hook(program.name, program.place, State.MISSING, "cgroup v2 is not mounted", costs)
         try:
@@ -114,7 +114,7 @@ class Sensor:
 
     def set_generation(self, generation: int) -> None:
         """The policy generation, which is part of every flow's key. From the next event on."""
-        self._object.set_variable("generation", _U32.pack(generation & 0xFFFFFFFF))
+        self._object.set_variable("generation", generation & 0xFFFFFFFF)
 
     def take_stock(self, between: Callable[[], None] = lambda: None) -> None:
         """Send what already runs, as standing records. `between` is called now and then, to empty the rings."""

@@ -33,6 +33,7 @@ class Losses:
         self._budgets, self._counters = budgets, counters
         self._before: dict[tuple[int, int], tuple[int, ...]] = {}
         self._counted: dict[int, int] = {}
+        self._ringed = 0  # what ended containers lost on a ring since the last read
         self._read_ns = _now()
 
     def counters(self) -> dict[str, int]:
@@ -46,20 +47,22 @@ class Losses:
         gaps, ringed = self._of_budgets(now, began)
         return [*gaps, *self._of_nobody(now, began, ringed)]
 
-    def last(self, container: int) -> list[Gap]:
-        """What a container lost since the last call; then it is forgotten: for when its budgets are removed."""
+    def last(self, containers: frozenset[int]) -> list[Gap]:
+        """What these lost since the last call; then they are forgotten: for when their budgets are removed."""
         now, gaps = _now(), []
         for key, value in self._budgets.items():
-            if layout.BUDGET_KEY.unpack(key)[0] == container:
+            if layout.BUDGET_KEY.unpack(key)[0] in containers:
                 gaps += self._difference(key, value, now, self._read_ns)
                 self._before.pop(layout.BUDGET_KEY.unpack(key), None)
+        self._ringed += _on_rings(gaps)
         return gaps
 
     def _of_budgets(self, now: int, began: int) -> tuple[list[Gap], int]:
         gaps: list[Gap] = []
         for key, value in self._budgets.items():
             gaps += self._difference(key, value, now, began)
-        return gaps, sum(gap.count for gap in gaps if gap.place == _PLACES["lost"])
+        ringed, self._ringed = self._ringed + _on_rings(gaps), 0
+        return gaps, ringed
 
     def _difference(self, key: bytes, value: bytes, now: int, began: int) -> list[Gap]:
         container, kind = layout.BUDGET_KEY.unpack(key)
@@ -90,6 +93,10 @@ class Losses:
     def _counter(self, number: int) -> int:
         value = self._counters.get(number.to_bytes(4, "little")) or b""
         return sum(each for (each,) in _U64.iter_unpack(value))
+
+
+def _on_rings(gaps: list[Gap]) -> int:
+    return sum(gap.count for gap in gaps if gap.place == _PLACES["lost"])
 
 
 def _now() -> int:

@@ -52,7 +52,7 @@ struct sweep_args {
 
 static __always_inline bool report(struct flow_key *key, struct flow *f, struct who *w, u64 count_now, bool retired)
 {
-	struct report *r = bpf_ringbuf_reserve(&reports, sizeof(*r), BPF_RB_NO_WAKEUP);
+	struct report *r = bpf_ringbuf_reserve(&reports, sizeof(*r), 0);
 	struct tail *t;
 
 	if (!r)
@@ -102,7 +102,7 @@ static long sweep_step(void *map, struct flow_key *key, struct flow *f, struct s
 		return 0;
 	}
 	ended = args->container || (args->idle_ns && last < args->now && args->now - last > args->idle_ns);
-	if (ended && f->state != FLOW_PENDING) {
+	if (ended) { /* unanswered ones too: what no policy may remember stays PENDING for ever */
 		if (__sync_val_compare_and_swap(&f->count, counted, counted | FLOW_RETIRED) != counted)
 			return 0; /* not idle after all */
 		if (!report(&copy, f, w, counted, true)) {

@@ -46,5 +46,7 @@ int allow(struct allow_args *args)
 	b->quota = args->allowance.quota;
 	b->rate = args->allowance.rate;
 	b->burst = args->allowance.burst;
+	if ((s64)b->tokens > (s64)b->burst)
+		b->tokens = b->burst;
 	return 0;
 }

@@ -1,0 +1,132 @@
+"""The kernel counts what is known, and says exactly what it did not itemise."""
+
+from pathlib import Path
+
+import pytest
+
+from agent.sensor import layout
+from agent.sensor.allowances import Allowance
+from model.event import Exec, Exit, Open
+from tests.sensor_python.kernel import Bench, Box, wait
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    made = tmp_path / "watched"
+    made.write_text("x")
+    return made
+
+
+def read(box: Box, file: Path, times: int = 1) -> None:
+    box.run("/bin/cat", *[str(file)] * times)
+
+
+def test_an_exec_and_its_exit_are_seen(bench: Bench) -> None:
+    with bench.container() as box:
+        box.run("/bin/false", status=1)
+        assert [it.argv for it in box.saw(Exec)] == [("/bin/false",)]
+        wait(lambda: [it.status for it in box.saw(Exit)] == [1], "the exit is seen")
+
+
+def test_a_known_flow_is_counted_and_not_sent_again(bench: Bench, file: Path) -> None:
+    with bench.container() as box:
+        read(box, file)
+        (first,) = box.opens_of(file.name)
+        bench.flows.remember([first.flow])
+        read(box, file, times=5)
+        assert box.opens_of(file.name) == [first]
+        assert [(it.count, it.added) for it in box.counts() if it.flow == first.flow] == [(6, 6)]
+
+
+def test_a_sweep_tells_only_what_was_added_since_the_last(bench: Bench, file: Path) -> None:
+    with bench.container() as box:
+        read(box, file)
+        (first,) = box.opens_of(file.name)
+        bench.flows.remember([first.flow])
+        box.counts()
+        assert box.counts() == []
+        read(box, file, times=2)
+        (count,) = [it for it in box.counts() if it.flow == first.flow]
+        assert (count.count, count.added, count.what, count.final) == (3, 2, layout.KIND_OPEN, False)
+
+
+def test_a_forgotten_flow_is_sent_again(bench: Bench, file: Path) -> None:
+    with bench.container() as box:
+        read(box, file)
+        bench.flows.remember([it.flow for it in box.saw(Open)])
+        bench.flows.forget([it.flow for it in box.opens_of(file.name)])
+        read(box, file)
+        assert len(box.opens_of(file.name)) == 2
+
+
+def test_more_answers_than_the_array_holds_are_given_in_parts(bench: Bench, file: Path) -> None:
+    with bench.container() as box:
+        read(box, file)
+        (first,) = box.opens_of(file.name)
+        bench.flows.remember([*[bytes(40)] * 3000, first.flow])
+        read(box, file)
+        assert len(box.opens_of(file.name)) == 1
+
+
+def test_a_flow_without_a_token_is_told_by_the_sweep_with_the_end_of_its_path(bench: Bench, file: Path) -> None:
+    with bench.container() as box:
+        bench.flows.allow(box.cgroup, layout.KIND_OPEN, Allowance(quota=100, rate=0, burst=0))
+        read(box, file)
+        assert box.saw(Open) == []
+        swept = bench.flows.sweep()
+        opens = [it for it in swept.firsts if isinstance(it, Open) and it.actor.container == box.cgroup]
+        (found,) = [it for it in opens if it.file.path.endswith(file.name)]
+        assert (found.file.inode, found.actor.exe > 0) == (file.stat().st_ino, True)
+        bench.flows.remember([found.flow])
+        read(box, file)
+        again = bench.flows.sweep()
+        assert found.flow not in {it.flow for it in again.firsts if isinstance(it, Open)}
+        assert [(it.count, it.text) for it in again.counts if it.flow == found.flow] == [(2, "")]
+
+
+def test_what_is_beyond_the_quota_is_a_gap_with_its_count(bench: Bench, tmp_path: Path) -> None:
+    with bench.container() as box:
+        bench.flows.losses.read()
+        bench.flows.allow(box.cgroup, layout.KIND_OPEN, Allowance(quota=1, rate=1000, burst=1000))
+        bench.flows.allow(box.cgroup, layout.KIND_MANY, Allowance(quota=0, rate=0, burst=0))
+        for number in range(20):
+            (tmp_path / str(number)).write_text("")
+        box.run("/bin/cat", *[str(tmp_path / str(number)) for number in range(20)])
+        gaps = [gap for gap in bench.flows.losses.read() if gap.container == box.cgroup]
+        assert {(gap.place, gap.what) for gap in gaps} == {("budget", "open")}
+        assert sum(gap.count for gap in gaps) >= 20
+        assert [gap for gap in bench.flows.losses.read() if gap.container == box.cgroup] == []
+
+
+def test_at_its_end_nothing_of_a_container_is_left_in_the_kernel(bench: Bench, file: Path) -> None:
+    with bench.container() as box:
+        read(box, file)
+        bench.flows.remember([it.flow for it in box.saw(Open)])
+        swept, _ = bench.flows.end(box.cgroup)
+        assert swept.counts
+        assert all(count.final for count in swept.counts)
+        held = {"budgets": layout.BUDGET_KEY, "prefixes": layout.PREFIX_KEY, "containers": layout.BUDGET_KEY}
+        for name in held:
+            keys = [key for key, _ in bench.sensor.map(name).items()]
+            assert [key for key in keys if int.from_bytes(key[:8], "little") == box.cgroup] == []
+        whos = [layout.WHO.unpack(value)[0] for _, value in bench.sensor.map("whos").items()]
+        assert box.cgroup not in whos
+
+
+def test_unanswered_flows_too_are_gone_with_their_container(bench: Bench, file: Path) -> None:
+    with bench.container() as box:
+        before = {key for key, _ in bench.sensor.map("flows").items()}
+        read(box, file)
+        mine = {key for key, _ in bench.sensor.map("flows").items()} - before
+        bench.flows.end(box.cgroup)
+        assert mine
+        assert mine & {key for key, _ in bench.sensor.map("flows").items()} == set()
+
+
+def test_what_python_decides_keeps_what_the_kernel_noted(bench: Bench) -> None:
+    with bench.container() as box:
+        bench.flows.set_main(box.cgroup, 77, 5)
+        bench.flows.decide(box.cgroup, layout.CONTAINER_HOST)
+        value = bench.sensor.map("containers").get(box.cgroup.to_bytes(8, "little"))
+        assert layout.CONTAINER.unpack(value or b"")[:2] == (77, 5)
+        assert dict(bench.flows.containers())[box.cgroup] == layout.CONTAINER_HOST
