@@ -209,7 +209,7 @@ class Containers:
 
     def _begin(self, cgroup: int, parent: int, path: str, now_ns: int, started_ns: int) -> None:
         owner = self._owner(parent, path)
-        if owner and self._entries[owner].state in _INSIDE:
+        if owner:
             self._nest(cgroup, owner)
             return
         if path and path in self._by_path:
@@ -237,12 +237,15 @@ class Containers:
         return entry.container
 
     def _owner(self, parent: int, path: str) -> int:
-        """The outermost live entry that the cgroup lies below; 0 if there is none."""
-        owner = self._nested.get(parent, parent if parent in self._entries else 0)
+        """The outermost container that the cgroup lies in; 0 if it lies in none."""
+        owner = 0
         above = path
         while above := above.rpartition("/")[0]:
-            owner = self._by_path.get(above, owner)
-        return owner if owner in self._entries else 0
+            found = self._by_path.get(above, 0)
+            owner = found if found and self._entries[found].state in _INSIDE else owner
+        parent = self._nested.get(parent, parent)
+        by_parent = self._entries.get(parent)
+        return owner or (parent if by_parent and by_parent.state in _INSIDE else 0)
 
     def _nest(self, cgroup: int, owner: int) -> None:
         self._nested[cgroup] = owner
@@ -251,7 +254,7 @@ class Containers:
 
     def _decide(self, cgroup: int, entry: _Entry, now_ns: int) -> None:
         owner = self._owner(0, entry.path)
-        if owner and self._entries[owner].state in _INSIDE:
+        if owner:
             self._drop(cgroup)
             self._nest(cgroup, owner)
             return

@@ -64,10 +64,10 @@ class Mounts:
         if rows is None:
             return text, 0 if layer in _IN_ROOT else _OUTSIDE
         for row in rows:
-            if text.startswith(row.below):
-                return f"{row.point}/{text[len(row.below) :]}", 0
             if text == row.root:
                 return row.point or "/", 0
+            if text.startswith(row.below):
+                return f"{row.point}/{text[len(row.below) :]}", 0
         return text, _OUTSIDE
 
     def place(self, path: str, device: int | None = None) -> tuple[int, str] | None:

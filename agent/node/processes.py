@@ -61,7 +61,7 @@ class Processes:
         key = (event.actor.pid, event.actor.started_ns)
         entry = share.entries.get(key) if share else None
         if entry:
-            entry.ended_ns = event.time_ns
+            entry.ended_ns = max(event.time_ns, 1)
             self._ended.append((event.time_ns, container, key))
             if len(self._ended) > _ENDED:
                 self._bury()
