@@ -24,6 +24,8 @@ volatile u64 host_mount_namespace = 0;
 /* The compiler must not reason about a value that the verifier has bounded. */
 #define HIDE(v) asm volatile("" : "+r"(v))
 #define NOINLINE static __attribute__((noinline))
+/* The verifier looks at a global function once for each program, not at every call: loading takes a fraction of the time. */
+#define GLOBAL __attribute__((noinline))
 /* Verified once, not again on each path that leads to it. Takes numbers, and pointers to our own memory that may be NULL for all
  * the verifier knows; an address of the kernel is passed inside such memory. */
 #define GLOBAL __attribute__((noinline))

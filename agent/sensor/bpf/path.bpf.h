@@ -122,6 +122,12 @@ static __always_inline u64 hash_text(u64 at, u64 length)
 	return mix(f.hash, WORD(at + (length & ~7ull)) & last);
 }
 
+/* Where a dentry's name is, as a plain number: a global function takes no pointer that the verifier can't size. */
+static __always_inline u64 name_of(u64 dentry)
+{
+	return WORD(dentry + bpf_core_field_offset(struct dentry, d_name.name));
+}
+
 struct name_walk {
 	u64 dentry;
 	u64 root; /* of the superblock */
@@ -145,7 +151,7 @@ static long name_step(u32 i, struct name_walk *w)
 		w->done = 1;
 		return 1;
 	}
-	name = (u64)d->d_name.name;
+	name = name_of(w->dentry);
 	if (w->proc && parent == w->root && is_pid_name(name))
 		w->hash = mix(w->hash, 1);
 	else
@@ -154,13 +160,15 @@ static long name_step(u32 i, struct name_walk *w)
 	return 0;
 }
 
-static __always_inline u64 hash_names(struct view *v)
+GLOBAL u64 hash_names(struct view *v)
 {
-	struct name_walk w = { .dentry = v->dentry,
-			       .root = top_of(v),
-			       .hash = seed,
-			       .proc = v->magic == MAGIC_PROC };
+	struct name_walk w = { .hash = seed };
 
+	if (!v)
+		return 0;
+	w.dentry = v->dentry;
+	w.root = top_of(v);
+	w.proc = v->magic == MAGIC_PROC;
 	bpf_loop(NAMES_MAX, name_step, &w, 0);
 	if (!w.done)
 		v->flags |= FILE_CUT;
@@ -300,7 +308,7 @@ struct text_walk {
 static long text_step(u32 i, struct text_walk *w)
 {
 	struct dentry *d = AS(dentry, w->dentry);
-	u64 parent = (u64)d->d_parent, name = (u64)d->d_name.name, length = d->d_name.len & 255, at = w->at;
+	u64 parent = (u64)d->d_parent, name = name_of(w->dentry), length = d->d_name.len & 255, at = w->at;
 
 	if (w->dentry == w->root || (parent == w->dentry && w->alone)) {
 		w->done = 1;
@@ -343,16 +351,16 @@ static __always_inline void text_leaf(struct text_walk *w, struct view *v)
 }
 
 /* Append the path inside the superblock, or its last `most` bytes. Sets FILE_UNSTABLE and FILE_CUT in the view. */
-static __always_inline void append_path_end(struct scratch *s, struct view *v, u64 most)
+GLOBAL int append_path_end(struct scratch *s, struct view *v, u64 most)
 {
-	struct text_walk w = { .scratch = s,
-			       .dentry = v->dentry,
-			       .root = top_of(v),
-			       .at = TEXT_MAX,
-			       .hash = seed,
-			       .proc = v->magic == MAGIC_PROC };
+	struct text_walk w = { .scratch = s, .at = TEXT_MAX, .hash = seed };
 	u64 at;
 
+	if (!s || !v)
+		return 0;
+	w.dentry = v->dentry;
+	w.root = top_of(v);
+	w.proc = v->magic == MAGIC_PROC;
 	if (v->leaf)
 		text_leaf(&w, v);
 	bpf_loop(NAMES_MAX, text_step, &w, 0);
@@ -369,6 +377,7 @@ static __always_inline void append_path_end(struct scratch *s, struct view *v, u
 	if (TEXT_MAX - at > most)
 		at = TEXT_MAX - most;
 	append(s, &s->text[at & (TEXT_MAX - 1)], TEXT_MAX - at);
+	return 0;
 }
 
 static __always_inline void append_path(struct scratch *s, struct view *v)
