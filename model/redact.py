@@ -3,8 +3,8 @@
 What stays is `[redacted:<8 hex>]`: a keyed hash of the original, so that equal secrets can be told to be equal by who has
 the key, and nobody else. Over-redacting is the lesser harm, but a path, a number of tokens or a key file's name stays readable.
 
-Every pattern takes linear time (bounded or possessive repeats, anchored at a word's beginning), whatever the text. Cost: about a
-microsecond where nothing looks suspicious, which is nearly every exec.
+Every pattern takes linear time (bounded or possessive repeats, anchored at a word's beginning). Cost: 2 to 3 µs
+where nothing looks suspicious, which is nearly every exec; some 50 µs where something does.
 """
 
 import re

@@ -45,6 +45,17 @@ _REFUSED_BY_LAYER = {
 }
 
 
+def layers_of(verb: str, rule: Rule, *, deny: bool) -> int:
+    """The layers whose files a rule is for: bit n is layer n. What is denied is so everywhere unless the rule says where."""
+    if not isinstance(rule, PathRule):
+        return ALL_LAYERS if deny else _USUAL
+    if rule.glob is None:
+        return _IMAGE
+    if rule.layers is not None:
+        return sum(1 << layer for layer in rule.layers)
+    return ALL_LAYERS if deny else _IMAGE if verb in _CODE else _USUAL
+
+
 class Verb:
     """What every verb has."""
 
@@ -72,16 +83,7 @@ class Verb:
             f"{policy.id}/{self.name}/{which}/{rule.digest}", rule.source, policy.id,
             _SEVERITIES.get(reason, Severity.HIGH) if deny else Severity.LOW, self.depends,
         )  # fmt: skip
-        return Entry(rule, verdict, self._layers(rule, deny))
-
-    def _layers(self, rule: Rule, deny: bool) -> int:  # noqa: FBT001 - private
-        if not isinstance(rule, PathRule):
-            return ALL_LAYERS if deny else _USUAL
-        if rule.glob is None:
-            return _IMAGE
-        if rule.layers is not None:
-            return sum(1 << layer for layer in rule.layers)
-        return ALL_LAYERS if deny else _IMAGE if self.name in _CODE else _USUAL
+        return Entry(rule, verdict, layers_of(self.name, rule, deny=deny))
 
     def _refuse(self, reason: Reason) -> Verdict:
         """What no list allows; the first of the strictest lists answers for it."""
