@@ -3,7 +3,6 @@
 Both leave nothing behind. The container's network has loopback only, so nothing it tries leaves the machine.
 """
 
-import json
 import os
 import signal
 import socket
@@ -15,13 +14,15 @@ from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agent.outputs.reading import read
+from agent.outputs.stamp import EVIDENCE
 from demo.container import DemoContainer
+from model.record import Finding
 from model.text import printable
 
 RULES = Path(__file__).parent / "rules"
@@ -105,26 +106,23 @@ def free_port() -> int:
         return port
 
 
-def findings(log: Path) -> Iterator[dict[str, Any]]:
-    """Every finding of the log."""
-    for file in sorted(log.rglob("evidence*")):
-        if file.is_file():
-            for line in file.read_text(errors="replace").splitlines():
-                if '"kind":"finding"' in line:
-                    yield json.loads(line)
+def findings(log: Path) -> Iterator[Finding]:
+    """Every finding of the log about the demo's container."""
+    mine = (entry for entry in read(log, EVIDENCE) if isinstance(entry, Finding))
+    yield from (finding for finding in mine if finding.container.startswith("vedette-demo-"))
 
 
-def last_of_each(found: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+def last_of_each(found: Iterator[Finding]) -> list[Finding]:
     """A finding is told at once, and again with its whole count at the window's end: the last one counts."""
-    return list({finding["fingerprint"]: finding for finding in found}.values())
+    return list({finding.fingerprint: finding for finding in found}.values())
 
 
-def show(found: list[dict[str, Any]]) -> None:
+def show(found: list[Finding]) -> None:
     """The table at the end."""
     table = Table("reason", "severity", "subject", "times", "by", "rule at", title=f"{len(found)} findings", title_justify="left")
     for finding in found:
-        by = " < ".join(finding["lineage"][:2])
-        cells = (finding["reason"], finding["severity"], finding["subject"], str(finding["count"]), by, short(finding["source"]))
+        by = " < ".join(finding.lineage[:2])
+        cells = (finding.reason, finding.severity, finding.subject, str(finding.count), by, short(finding.source))
         table.add_row(*(Text(printable(cell)) for cell in cells))
     Console().print("", table)
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from model.event import Event
 from model.origin import Origin
@@ -58,7 +58,7 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     record: str  # id of the record that it came from
     standing: bool = False
     mode: str = "alert"
-    kind: str = "finding"
+    kind: str = field(default_factory=lambda: "finding")  # always written: readers tell lines apart by it
     schema: int = SCHEMA
 
 
