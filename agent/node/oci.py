@@ -12,6 +12,8 @@ ends, so they are read when its cgroup is made. runc writes its state some tens 
 import os
 from collections.abc import Iterator, Sequence
 from enum import IntEnum
+from math import inf
+from time import monotonic
 from typing import Literal, TypeAlias
 
 from msgspec import Struct
@@ -94,7 +96,8 @@ class Runtimes:
 
     `host_root` is where the host's root is seen; `cgroup_roots` are further folders whose cgroups are containers;
     `cgroup_mounts` is where the host mounts the identity hierarchy, as runc's state names it. A look-up lists the
-    runtimes' folders and reads what is new: 2 µs a known container.
+    runtimes' folders and reads what is new: 6 µs a known container, 55 µs a new one. A look is good
+    for `fresh_s`, so that many cgroups at once cost one.
     """
 
     def __init__(
@@ -104,12 +107,15 @@ class Runtimes:
         cgroup_roots: Sequence[str] = (),
         docker_root: str = "/var/lib/docker",
         cgroup_mounts: Sequence[str] = CGROUP_MOUNTS,
+        fresh_s: float = 0.002,
     ) -> None:
         self._roots = tuple(roots)
         self._host = host_root.rstrip("/")
         self._cgroup_roots = tuple(cgroup_roots)
         self._docker = docker_root
         self._mounts = tuple(cgroup_mounts)
+        self._fresh_s = fresh_s
+        self._looked_s = -inf
         self._known: dict[str, tuple[_Version, _Claim | None]] = {}  # by file; None: it can't be used
         self._by_cgroup: dict[str, list[_Claim]] = {}
         self.unreadable = 0  # records that couldn't be used, each counted once
@@ -149,6 +155,11 @@ class Runtimes:
         return _container(claims[0]) if claims else None
 
     def _look(self) -> None:
+        if monotonic() - self._looked_s >= self._fresh_s:
+            self._read_new()
+            self._looked_s = monotonic()
+
+    def _read_new(self) -> None:
         """Read what is new, forget what is gone. A record that is only half written is read again when it has changed."""
         self.skipped = 0
         known, self._known = self._known, {}

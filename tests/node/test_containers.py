@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from agent.node.containers import Containers
-from agent.node.oci import State
+from agent.node.oci import Decision, State
 from tests.node.builders import BOX, MS, Records, S, handover, made, removed, table
 
 POD = "/kubepods/pod1/box"
@@ -184,13 +184,13 @@ def test_a_container_that_ran_before_us_has_no_start() -> None:
 
 
 def test_ten_thousand_short_containers_leave_memory_flat() -> None:
-    class Any(Records):
-        def decide(self, cgroup_path: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    class Whatever(Records):
+        def decide(self, cgroup_path: str) -> Decision:
             self.known = Records(cgroup_path).known
             self.asked.clear()
             return super().decide(cgroup_path)
 
-    containers = Containers(Any(), keep_ns=60 * S, limit=512)
+    containers = Containers(Whatever(), keep_ns=60 * S, limit=512)
 
     def live_and_die(numbers: range) -> int:
         for number in numbers:

@@ -17,7 +17,7 @@ SECRETS = ("FAKE-not-a-secret", "FAKE-inline-value", "FAKE-user")
 
 @pytest.fixture
 def runtimes(tmp_path: Path) -> Runtimes:
-    return Runtimes(host_root=str(tmp_path))
+    return Runtimes(host_root=str(tmp_path), fresh_s=0)
 
 
 def test_a_pods_container_is_named_by_its_bundles_annotations(runtimes: Runtimes, tmp_path: Path) -> None:
@@ -210,6 +210,13 @@ def test_what_is_no_plain_small_file_is_no_record(runtimes: Runtimes, tmp_path: 
     assert runtimes.unreadable == 1
     runtimes.find("/jobs/one")
     assert runtimes.unreadable == 1, "counted once, not read again while it is unchanged"
+
+
+def test_many_cgroups_at_once_cost_one_look(tmp_path: Path) -> None:
+    runtimes = Runtimes(host_root=str(tmp_path), fresh_s=60)
+    assert runtimes.find("/jobs/one") is None
+    add_state(tmp_path, "job", "/jobs/one")
+    assert runtimes.find("/jobs/one") is None
 
 
 def test_another_root_of_a_runtime_can_be_named(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Real containers of runc and containerd are identified by what their runtimes really write."""
 
+import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -13,28 +15,22 @@ from agent.node.mountinfo import parse
 from agent.node.mounts import Mounts
 from agent.node.oci import RuntimeRoot as Root
 from agent.node.oci import Runtimes, State
-from agent.node.worker import Worker
-from model.event import Cgroup, Layer
+from model.event import Cgroup, Handover, Layer
 from model.text import from_bytes
+from tests.containers import cgroups
 from tests.containers.containerd import Containerd
 from tests.containers.pods import Pods
 from tests.containers.runc import MakeBox
 from tests.containers.spec import Recipe
 from tests.containers.workshop import Workshop
+from tests.node.builders import actor
 
 SECRET = "FAKE-not-a-secret"  # noqa: S105 - says so itself
 
 
 @pytest.fixture
 def runtimes(workshop: Workshop) -> Runtimes:
-    return Runtimes([Root("runc", str(workshop.runtime_root))])
-
-
-@pytest.fixture
-def worker() -> Iterator[Worker]:
-    made = Worker(time.monotonic)
-    yield made
-    made.close()
+    return Runtimes([Root("runc", str(workshop.runtime_root))], fresh_s=0)
 
 
 def test_a_box_is_identified_and_its_secrets_are_not_kept(box: MakeBox, runtimes: Runtimes) -> None:
@@ -79,17 +75,40 @@ def test_a_running_box_is_found_at_the_start(box: MakeBox, runtimes: Runtimes) -
     assert found.id == it.name
 
 
-def test_a_new_box_is_identified_before_its_deadline(box: MakeBox, runtimes: Runtimes) -> None:
+def test_a_new_box_is_identified_by_the_time_its_program_runs(box: MakeBox, runtimes: Runtimes) -> None:
     """The cgroup is there first, as the kernel reports it; runc's state comes tens of milliseconds later."""
-    it = box()
-    containers = Containers(runtimes)
-    containers.take_cgroup(Cgroup(0, it.cgroup_id, 1, it.cgroup, True))
-    found = containers.of(it.cgroup_id)
+    name = f"late-{secrets.token_hex(4)}"
+    cgroup = f"{Recipe().cgroup_parent}/{name}"
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(box, Recipe(name=name))
+        containers = Containers(runtimes)
+        made = when(lambda: _identity(cgroup))
+        containers.take_cgroup(Cgroup(time.monotonic_ns(), made, 1, cgroup, True))
+        starting.result()
+    containers.tick(time.monotonic_ns())
+    containers.take_handover(Handover(time.monotonic_ns(), actor(cgroup=made), 0))
+    found = containers.of(made)
     assert found is not None
-    assert found.name == it.name
+    assert found.name == name
 
 
-def test_a_running_boxs_mounts_name_its_files(box: MakeBox, worker: Worker) -> None:
+def when(found: Callable[[], int]) -> int:
+    """What is found, as soon as it is there."""
+    until = time.monotonic() + 20
+    while not (it := found()):
+        assert time.monotonic() < until
+        time.sleep(0.001)
+    return it
+
+
+def _identity(cgroup: str) -> int:
+    try:
+        return cgroups.identity(cgroup)
+    except FileNotFoundError:
+        return 0
+
+
+def test_a_running_boxs_mounts_name_its_files(box: MakeBox) -> None:
     it = box()
     raw = Path(f"/proc/{it.pid}/mountinfo").read_bytes()
     mounts = Mounts(parse(raw, it.cgroup_id, 0))
@@ -101,7 +120,7 @@ def test_a_running_boxs_mounts_name_its_files(box: MakeBox, worker: Worker) -> N
 
 
 def test_a_container_of_containerd_is_identified(containerd: Containerd) -> None:
-    runtimes = Runtimes([Root("containerd", str(containerd.state))])
+    runtimes = Runtimes([Root("containerd", str(containerd.state))], fresh_s=0)
     with containerd.ctr_run("") as task:
         decision = runtimes.decide(task.cgroup)
         assert decision.container is not None
@@ -112,7 +131,7 @@ def test_a_container_of_containerd_is_identified(containerd: Containerd) -> None
 
 
 def test_a_pods_containers_are_identified_with_their_pod(pods: Pods) -> None:
-    runtimes = Runtimes([Root("containerd", str(pods.containerd.state))])
+    runtimes = Runtimes([Root("containerd", str(pods.containerd.state))], fresh_s=0)
     with pods.pod("web") as pod:
         app = pod.container("app", "sleep", "100000")
         found = runtimes.decide(app.cgroup).container
