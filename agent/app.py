@@ -99,14 +99,10 @@ def runtimes(settings: Settings) -> Runtimes:
 
 def node(settings: Settings, boot: str, records: Decides, path_of: Callable[[int], str]) -> Node:
     """Containers and processes. Secrets in arguments are replaced by a keyed hash; the key lives as long as the agent."""
-    key = token_bytes(32)
     containers = Containers(
         records, path_of, keep_ns=int(settings.node.dead_kept_s * 1e9), limit=settings.node.containers
     )
-    if not settings.redact:
-        return Node(containers, Processes(boot, _as_it_is), _as_it_is)
-    clean = _redactor(key)
-    return Node(containers, Processes(boot, clean), clean)
+    return Node(containers, Processes(boot), _redactor(token_bytes(32)) if settings.redact else _as_it_is)
 
 
 def _redactor(key: bytes) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
@@ -139,6 +135,7 @@ def pipeline(
     novel: Callable[[Event, Origin, Verdict | None], None],
     remember: Callable[[Sequence[bytes]], None],
     fact: Callable[[dict[str, Any]], None],
+    failed: Callable[[Exception], None],
     more: tuple[Callable[[Record], object], ...] = (),
 ) -> tuple[Pipeline, Lifecycle]:
     """The hot path and what surrounds it; live and replay differ only in what is passed here."""
@@ -166,6 +163,7 @@ def pipeline(
             outputs=(told.findings.write, told.metrics.write, *screens, *more),
             novel=novel,
             taken=written.taken,
+            failed=failed,
             remember=remember,
         )
     )

@@ -15,6 +15,7 @@ from agent import app
 from agent.hashing import Hashing
 from agent.kernel import LiveKernel
 from agent.node import cgroups
+from agent.outputs.daemonlog import Sparse
 from agent.outputs.health import Health
 from agent.outputs.metrics import Metrics, Snapshot
 from agent.outputs.server import Server, pages
@@ -32,7 +33,7 @@ from agent.settings import Settings
 from agent.status import write_status
 from agent.tasks import Logger, Tasks, end_on_signals
 from agent.turns import Timer, Turns
-from model.event import Event
+from model.event import Event, Gap
 
 NEEDS = ("policies", "sensor", "self-test", "stock-taking")
 KINDS = {name.removeprefix("KIND_").lower(): number for name, number in vars(layout).items() if name.startswith("KIND_")}
@@ -44,6 +45,7 @@ class Agent:
 
     def __init__(self, settings: Settings, logger: Logger, record: Path | None = None) -> None:
         self.settings, self._logger = settings, logger
+        self._sparse, self._failed_events = Sparse(logger), 0
         self.place = app.where(settings)
         self.metrics = Metrics(self.snapshot)
         self.outputs = app.outputs(settings, self.place, self.metrics)
@@ -120,7 +122,7 @@ class Agent:
         self.pipeline, self.life = app.pipeline(
             self.decoder, self.node, self.policies, self.outputs, self.kernel,
             self.novelty.see, self.flows.remember, self._recorder.fact if self._recorder else _nowhere,
-            more=(self.hashing.write,),
+            self._event_failed, more=(self.hashing.write,),
         )  # fmt: skip
 
     def _see(self, event: Event) -> None:
@@ -150,11 +152,21 @@ class Agent:
     def _failed(self, timer: str, error: Exception) -> None:
         self._logger.error("a timer failed", timer=timer, exc_info=error)
 
+    def _event_failed(self, error: Exception) -> None:
+        self._sparse.warning(f"an event failed: {type(error).__name__}", exc_info=error)
+
+    def _tell_failed(self) -> None:
+        """Events that raised since the last sweep, as a gap."""
+        new, self._failed_events = self.pipeline.failed - self._failed_events, self.pipeline.failed
+        if new:
+            self.pipeline.see(Gap(boot_ns(), 0, "agent.pipeline", "", new, boot_ns()))
+
     def sweep(self) -> None:
         """Counts of what is known, what was not itemised, containers that ended; then status and metrics are anew."""
         swept = self.flows.sweep(self.settings.sensor.idle_flow_s)
         for event in (*swept.firsts, *swept.counts, *self.flows.losses.read()):
             self.pipeline.see(event)
+        self._tell_failed()
         self.life.sweep()
         self._snapshot = self._look()
         write_status(self.settings.log.folder, self.status())

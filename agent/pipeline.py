@@ -37,6 +37,7 @@ class Parts:
     outputs: tuple[Callable[[Record], object], ...]
     novel: Callable[[Event, Origin, Verdict | None], None]  # can a whole folder or network be answered for?
     taken: Callable[[], int]  # all records up to this position are safe
+    failed: Callable[[Exception], None]  # an event raised
     remember: Callable[[Sequence[bytes]], None]  # from now on the kernel only counts these flows
 
 
@@ -46,15 +47,20 @@ class Pipeline:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._waiting: deque[tuple[int, bytes]] = deque(maxlen=WAITING)
+        self.failed = 0  # events that raised: a defect of ours; each is a Gap
         self.unwritten = 0  # flows whose record had no room in the log: not remembered
 
     def take(self, raw_records: Iterable[bytes]) -> None:
-        """Everything that a ring gave."""
+        """Everything that a ring gave. An error in one event costs that event, never the loop: it is counted and told."""
         decode, see = self._parts.decode, self.see
         for raw in raw_records:
-            event = decode(raw)
-            if event is not None:
-                see(event)
+            try:
+                event = decode(raw)
+                if event is not None:
+                    see(event)
+            except Exception as error:  # noqa: BLE001 - nothing that a container does may stop the agent
+                self.failed += 1
+                self._parts.failed(error)
 
     def see(self, event: Event, late: bool = False) -> None:  # noqa: FBT001, FBT002 - the hot path takes no keywords
         """One event, from a ring, or made by the agent. `late`: it was held until its container had a name."""

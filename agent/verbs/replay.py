@@ -80,7 +80,8 @@ def _replay(file: Path, settings: Settings) -> int:
             pipeline.see(event)
 
     pipeline, life = app.pipeline(
-        decoder, node, policies, told, Nothing(), lambda *_: None, lambda _flows: None, lambda _fact: None
+        decoder, node, policies, told, Nothing(), lambda *_: None, lambda _flows: None, lambda _fact: None,
+        lambda error: sys.stderr.write(f"vedette: an event failed: {error!r}\n"),
     )  # fmt: skip
     source = Recording(file, lambda _fact: None, counted)
     Turns(source, pipeline, [], lambda _name, error: sys.stderr.write(f"vedette: {error}\n")).run(Flag())
