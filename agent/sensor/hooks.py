@@ -53,6 +53,7 @@ _COSTS = {
     "cgroup_skb/egress": "DNS queries are not seen: answers can't be held against them",
     "iter/task": "processes that ran before the agent are unknown until they exec",
     "iter/task_vma": "code loaded before the agent started is not seen",
+    "iter/task_file": "sockets older than the agent are not seen",
     "iter/tcp": "connections older than the agent are not seen",
     "iter/udp": "datagram sockets older than the agent are not seen",
 }
