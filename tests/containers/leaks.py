@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.containers import cgroups, processes
 from tests.containers.workshop import PREFIX
 
-MARK = "VEDETTE_TEST"  # environment variable: the pid of the session, "session:<pid>" for what lives as long as it
+MARK = "TEST_OF_VEDETTE"  # environment variable, none of the agent's: the pid of the session, "session:<pid>" for what lives as long as it
 SHARED = ("/vedette-test", "/kubepods", "/kubepods/besteffort")  # cgroups that the last session removes
 NAMED = re.compile(r"(?:vedette[a-z-]*-|net/vt)(\d+)")
 PINS = Path("/sys/fs/bpf")
