@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable
+from enum import IntEnum, IntFlag
 from typing import Any, TypeVar
 
 from agent.sensor import layout
@@ -26,7 +27,8 @@ class Peers:
 
     def do(self, deed: Callable[..., None], *arguments: object, within: str = "") -> None:
         """`within`: path of a network namespace."""
-        source = f"{inspect.getsource(deed)}\n{deed.__name__}(*{arguments!r})"
+        plain = tuple(int(it) if isinstance(it, IntEnum | IntFlag) else it for it in arguments)
+        source = f"{inspect.getsource(deed)}\n{deed.__name__}(*{plain!r})"
         enter = ["/usr/bin/nsenter", f"--net={within}"] if within else []
         self.run(*enter, sys.executable, "-I", "-S", "-c", source)
 
