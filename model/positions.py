@@ -15,7 +15,7 @@ from model.problem import Mark, PolicyError, Problem, Text, shown
 LARGEST = 1 << 20  # bytes of one text
 DEEPEST = 32  # nested lists and mappings
 ALIASES = 16  # in one text
-VALUES = 50_000  # in one text, what aliases repeat included
+VALUES = 10_000  # in one text, what aliases repeat included
 _PLAIN_TAGS = {None, "!", "tag:yaml.org,2002:str", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:map"}
 
 Plain = str | list["Plain"] | dict[str, "Plain"] | bool

@@ -28,7 +28,8 @@ class Problem(Struct, frozen=True, gc=False, omit_defaults=True):
     line: int
     column: int
     message: str
-    quote: str = ""  # the line, without what could confuse a terminal
+    quote: str = ""  # the line, or the part around the column of a long one
+    caret: int = 0  # index in it
     width: int = 1
     hint: str = ""
     level: str = "error"
@@ -37,7 +38,7 @@ class Problem(Struct, frozen=True, gc=False, omit_defaults=True):
         kind = "warning: " if self.level == "warning" else ""
         parts = [f"{self.file}:{self.line}:{self.column}: {kind}{self.message}"]
         if self.quote:
-            parts += _quoted(self.quote, self.line, self.column, self.width)
+            parts += _quoted(self.quote, self.line, self.caret, self.width)
         if self.hint:
             parts.append(f"hint: {self.hint}")
         return "\n".join(parts)
@@ -67,7 +68,9 @@ class Text:
     def problem(self, mark: Mark, message: str, hint: str = "", level: str = "error") -> Problem:
         """A problem at this place."""
         line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
-        return Problem(self.name, mark.line, mark.column, message, line[: mark.column + _WIDEST], mark.width, hint, level)
+        start = max(0, mark.column - 1 - _WIDEST // 2) if len(line) > _WIDEST else 0
+        quote, caret = line[start : start + _WIDEST], mark.column - 1 - start
+        return Problem(self.name, mark.line, mark.column, message, quote, caret, min(mark.width, _WIDEST), hint, level)
 
     def source(self, mark: Mark) -> str:
         """file:line:col."""
@@ -96,9 +99,10 @@ def shown(value: object) -> str:
     return f'"{text[:77]}…"' if len(text) > 80 else f'"{text}"'
 
 
-def _quoted(line: str, number: int, column: int, width: int) -> list[str]:
-    start = max(0, column - 1 - _WIDEST // 2) if len(line) > _WIDEST else 0
-    before, marked = printable(line[start : column - 1]), printable(line[column - 1 : column - 1 + width])
-    after = printable(line[column - 1 + width :])
-    carets = "^" * max(1, min(len(marked), _WIDEST))
-    return [f"{number:5} | {before}{marked}{after}"[: 8 + 2 * _WIDEST], f"      | {' ' * len(before)}{carets}"]
+def _quoted(line: str, number: int, caret: int, width: int) -> list[str]:
+    before, marked, after = (printable(line[part]) for part in _parts(caret, width))
+    return [f"{number:5} | {before}{marked}{after}", f"      | {' ' * len(before)}{'^' * max(1, len(marked))}"]
+
+
+def _parts(caret: int, width: int) -> tuple[slice, slice, slice]:
+    return slice(0, caret), slice(caret, caret + width), slice(caret + width, None)
