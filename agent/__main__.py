@@ -7,13 +7,15 @@ import typer
 
 app = typer.Typer(
     name="vedette",
-    help="Watches containers: what they execute and load, which files they touch, whom they talk to, and what of that no policy allows.",
+    help="Watches containers: what they execute, load and open, whom they talk to, and what of that no policy allows.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-SettingsFile = Annotated[Path | None, typer.Option("--settings", help="YAML file of settings.", show_default="/etc/vedette/settings.yaml")]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="YAML file of settings.", show_default="/etc/vedette/settings.yaml")
+]
 PolicyFolder = Annotated[Path | None, typer.Option("--policies", help="Folder of policies, or one file.")]
 LogFolder = Annotated[Path | None, typer.Option("--log", help="Folder of the log.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
@@ -27,7 +29,9 @@ def run(
     record: Annotated[Path | None, typer.Option(help="Also keep the raw events in this new file, for `replay`.")] = None,
     output: Annotated[str | None, typer.Option(help="auto, lines, json, or none.")] = None,
     port: Annotated[int | None, typer.Option(help="Port of /metrics, /healthz and /readyz.")] = None,
-    runtime_root: Annotated[list[str] | None, typer.Option(help="One more runtime state folder: containerd:/x, runc:/y, storage:/z.")] = None,
+    runtime_root: Annotated[
+        list[str] | None, typer.Option(help="One more runtime state folder: containerd:/x, runc:/y, storage:/z.")
+    ] = None,
 ) -> None:
     """Watch this host's containers until a signal comes. Needs root."""
     from agent.verbs.run import run as verb

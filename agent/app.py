@@ -1,6 +1,6 @@
 """The composition root: makes every part from the settings, passes them to each other, and nothing else.
 
-    outputs ◄─ pipeline ◄─ loop ◄─ rings ◄─ sensor        node, policies ─► pipeline        lifecycle, novelty ─► kernel
+outputs ◄─ pipeline ◄─ loop ◄─ rings ◄─ sensor        node, policies ─► pipeline        lifecycle, novelty ─► kernel
 """
 
 import os
@@ -12,11 +12,11 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
-from agent.lifecycle import Lifecycle
 from agent.lifecycle import Kernel as ToldKernel
+from agent.lifecycle import Lifecycle
 from agent.node.containers import Containers, Decides
 from agent.node.locate import Node
-from agent.node.oci import DEFAULT_ROOTS, Runtimes, RuntimeRoot
+from agent.node.oci import DEFAULT_ROOTS, RuntimeRoot, Runtimes
 from agent.node.processes import Processes
 from agent.novelty import Novelty
 from agent.outputs.findings import Findings
@@ -99,9 +99,7 @@ def runtimes(settings: Settings) -> Runtimes:
 
 def node(settings: Settings, boot: str, records: Decides, path_of: Callable[[int], str]) -> Node:
     """Containers and processes. Secrets in arguments are replaced by a keyed hash; the key lives as long as the agent."""
-    containers = Containers(
-        records, path_of, keep_ns=int(settings.node.dead_kept_s * 1e9), limit=settings.node.containers
-    )
+    containers = Containers(records, path_of, keep_ns=int(settings.node.dead_kept_s * 1e9), limit=settings.node.containers)
     return Node(containers, Processes(boot), _redactor(token_bytes(32)) if settings.redact else _as_it_is)
 
 
@@ -126,25 +124,26 @@ def decode_with(decoder: Decoder) -> Callable[[bytes], Event | None]:
     return decode
 
 
-def pipeline(
-    decoder: Decoder,
-    who: Node,
-    policies: Policies,
-    told: Outputs,
-    kernel: ToldKernel,
-    novel: Callable[[Event, Origin, Verdict | None], None],
-    remember: Callable[[Sequence[bytes]], None],
-    fact: Callable[[dict[str, Any]], None],
-    failed: Callable[[Exception], None],
-    more: tuple[Callable[[Record], object], ...] = (),
-) -> tuple[Pipeline, Lifecycle]:
-    """The hot path and what surrounds it; live and replay differ only in what is passed here."""
+@dataclass(frozen=True)
+class Around:
+    """Where live and replay differ: what stands around the hot path."""
+
+    kernel: ToldKernel
+    novel: Callable[[Event, Origin, Verdict | None], None]
+    remember: Callable[[Sequence[bytes]], None]
+    fact: Callable[[dict[str, Any]], None]  # notes a decision in a recording
+    failed: Callable[[Exception], None]  # an event raised
+    more: tuple[Callable[[Record], object], ...] = ()
+
+
+def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, around: Around) -> tuple[Pipeline, Lifecycle]:
+    """The hot path, and what it tells of containers."""
     written = told.log
 
     def see(event: Event, late: bool) -> None:  # noqa: FBT001 - as the pipeline
         path.see(event, late)
 
-    life = Lifecycle(who, kernel, see, fact)
+    life = Lifecycle(who, around.kernel, see, around.fact)
     screens = (told.screen.write,) if told.screen else ()
     stamp = written.stamp.record
 
@@ -160,11 +159,11 @@ def pipeline(
             judge=policies.judge,
             record=record,
             log=written.write,
-            outputs=(told.findings.write, told.metrics.write, *screens, *more),
-            novel=novel,
+            outputs=(told.findings.write, told.metrics.write, *screens, *around.more),
+            novel=around.novel,
             taken=written.taken,
-            failed=failed,
-            remember=remember,
+            failed=around.failed,
+            remember=around.remember,
         )
     )
     return path, life
@@ -190,4 +189,6 @@ def novelty(policies: Policies, answer: Callable[..., bool], answer_network: Cal
 def allowances(settings: Settings, kinds: dict[str, int]) -> dict[int, Allowance]:
     """The settings' budgets by the sensor's number of each kind."""
     budgets = settings.budgets.model_dump()
-    return {kinds[name]: Allowance(given["flows"], given["rate"], given["burst"]) for name, given in budgets.items() if name in kinds}
+    return {
+        kinds[name]: Allowance(given["flows"], given["rate"], given["burst"]) for name, given in budgets.items() if name in kinds
+    }

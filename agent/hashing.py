@@ -1,4 +1,4 @@
-"""What a program's bytes are: each file that was executed or loaded is hashed once, by the worker, and told as a `program` event."""
+"""What a program's bytes are: each executed or loaded file is hashed once, by the worker, and told as a `program` event."""
 
 import time
 from collections import OrderedDict

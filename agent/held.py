@@ -1,5 +1,6 @@
-"""Events of containers that have no name yet: kept for a moment, judged when they have one (decision 9). Nothing is dropped:
-what finds no room is given back, to be written without a name.
+"""Events of containers that have no name yet: kept for a moment, judged when they have one.
+
+Nothing is dropped: what finds no room is given back, to be written without a name.
 """
 
 from collections import OrderedDict, deque

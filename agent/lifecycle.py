@@ -1,7 +1,7 @@
 """Containers come and go: what the kernel, the held events and the findings must be told of it.
 
-    answer of the node ─► the kernel's table · its held events judged (late)      handover ─► tripwires of its policies
-    its cgroup is gone ─► two sweeps later: the last counts, then nothing of it is left in the kernel
+answer of the node ─► the kernel's table · its held events judged (late)      handover ─► tripwires of its policies
+its cgroup is gone ─► two sweeps later: the last counts, then nothing of it is left in the kernel
 """
 
 from collections import OrderedDict
@@ -91,7 +91,7 @@ class Lifecycle:
             if answer.conflict:
                 self.conflicts.append(answer)
             for event in held:
-                self._see(event, True)
+                self._see(event, True)  # noqa: FBT003 - as the pipeline
 
     def tick(self, now_ns: int) -> None:
         """What time brings."""
@@ -105,14 +105,14 @@ class Lifecycle:
         for container in [one for one, sweeps in self._ended.items() if sweeps > 1][:ENDS_A_TURN]:
             del self._ended[container]
             for event in self._kernel.end(container):
-                self._see(event, False)
+                self._see(event, False)  # noqa: FBT003 - as the pipeline
 
     def close(self) -> None:
         """What is held is written without a name."""
         self._node.tick(1 << 62)
         self.answer()
         for event in self._held.release_all():
-            self._see(event, True)
+            self._see(event, True)  # noqa: FBT003 - as the pipeline
 
 
 def fact_of(answer: Answer) -> dict[str, Any]:

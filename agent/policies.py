@@ -1,14 +1,16 @@
 """The live set of policies: read a folder, keep the last good set in force, compile it for each container.
 
-A bad file changes nothing: the set that was in force stays, and `problems` says what is wrong. A vanished folder is a problem too.
+A bad file changes nothing: the set that was in force stays, and `problems` says what is wrong. So with a vanished folder.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from model.event import Event
-from model.judge import Compiled, compile, judge
+from model.judge import Compiled, judge
+from model.judge import compile as tables_of
 from model.origin import Container, Origin
 from model.policy import Policy, parse
 from model.problem import PolicyError, Problem
@@ -28,18 +30,26 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     return found[:FILES]
 
 
-def read(paths: Iterable[Path]) -> tuple[list[Policy], list[Problem]]:
+class ReadPolicies(NamedTuple):
+    """What files hold: the policies, all that is wrong, and the texts by name, to quote from."""
+
+    policies: list[Policy]
+    problems: list[Problem]
+    texts: dict[str, str]
+
+
+def read(paths: Iterable[Path]) -> ReadPolicies:
     """All policies of these files and folders, and all that is wrong in them. A file with a problem gives no policy."""
-    policies: list[Policy] = []
-    problems: list[Problem] = []
+    found = ReadPolicies([], [], {})
     for file in files_of(paths):
         try:
-            policies += parse(_text(file), str(file))
+            text = found.texts[str(file)] = _text(file)
+            found.policies.extend(parse(text, str(file)))
         except PolicyError as error:
-            problems += error.problems
+            found.problems.extend(error.problems)
         except (OSError, UnicodeDecodeError) as error:
-            problems.append(Problem(str(file), 1, 1, f"can't be read: {error}"))
-    return policies, problems
+            found.problems.append(Problem(str(file), 1, 1, f"can't be read: {error}"))
+    return found
 
 
 def _text(file: Path) -> str:
@@ -66,8 +76,9 @@ class Policies:
     def load(self) -> bool:
         """Read the folders again. True: a new set is in force, with a new generation."""
         missing = [folder for folder in self._folders if not folder.exists()]
-        policies, problems = read(folder for folder in self._folders if folder.exists())
-        problems += [Problem(str(folder), 1, 1, "the policy folder is gone: the last policies stay in force") for folder in missing]
+        policies, problems, _ = read(folder for folder in self._folders if folder.exists())
+        gone = "the policy folder is gone: the last policies stay in force" if self.generation else "there is no such folder"
+        problems += [Problem(str(folder), 1, 1, gone) for folder in missing]
         self.problems = tuple(problems)
         if problems and self.generation:
             return False
@@ -83,7 +94,7 @@ class Policies:
         kept = self._compiled.get(container.cgroup)
         if kept is not None and kept[0] is container:
             return kept[1]
-        tables = compile(self._policies, container, self.generation)
+        tables = tables_of(self._policies, container, self.generation)
         self._compiled[container.cgroup] = (container, tables)
         if len(self._compiled) > COMPILED:
             self._compiled.popitem(last=False)

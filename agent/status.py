@@ -1,4 +1,4 @@
-"""The running agent's account of itself, as a file in the log's folder: `vedette status` reads it, nobody else needs to be asked."""
+"""The running agent's account of itself, as a file in the log's folder, for `vedette status`."""
 
 import json
 import os

@@ -1,5 +1,6 @@
-"""The loop: wait for the rings, take what came, and do now and then what time brings. One thread; nothing in it may wait for
-a disk, a network or a container's files.
+"""The loop: wait for the rings, take what came, and do now and then what time brings.
+
+One thread; nothing in it may wait for a disk, a network or a container's files.
 """
 
 import time
@@ -11,7 +12,7 @@ from typing import Protocol
 from agent.pipeline import Pipeline
 
 LINGER_S = 0.002  # after a batch, for company: a turn costs more than an event
-IDLE_S = 0.25
+IDLE_S = 0.5  # how late the end is noticed
 PENDING_S = 0.01  # while the log has not taken everything
 
 
@@ -33,14 +34,17 @@ class Timer:
     name: str
     every_s: float
     act: Callable[[], None]
+    wanted: Callable[[], bool] = lambda: True  # False: there is nothing to do, and no reason to wake up
     due_s: float = field(default_factory=time.monotonic)
     failures: int = 0
 
 
 class Turns:
-    """Runs until it is asked to end, then drains. `failed` is told of a timer's error: it must not end the loop, nor pass unseen."""
+    """Runs until it is asked to end, then drains. `failed` is told of a timer's error, which must not end the loop."""
 
-    def __init__(self, source: Source, pipeline: Pipeline, timers: Sequence[Timer], failed: Callable[[str, Exception], None]) -> None:
+    def __init__(
+        self, source: Source, pipeline: Pipeline, timers: Sequence[Timer], failed: Callable[[str, Exception], None]
+    ) -> None:
         self._source, self._pipeline, self._timers, self._failed = source, pipeline, tuple(timers), failed
 
     def run(self, ending: Event) -> None:
@@ -57,7 +61,7 @@ class Turns:
         self._pipeline.settle()
         now_s = time.monotonic()
         for timer in self._timers:
-            if timer.due_s <= now_s:
+            if timer.due_s <= now_s and timer.wanted():
                 self._act(timer, now_s)
         return bool(records)
 
@@ -69,7 +73,7 @@ class Turns:
         self._pipeline.settle()
 
     def _until_due(self) -> float:
-        due_s = min((timer.due_s for timer in self._timers), default=0.0)
+        due_s = min((timer.due_s for timer in self._timers if timer.wanted()), default=time.monotonic() + IDLE_S)
         return min(IDLE_S, max(0.0, due_s - time.monotonic()))
 
     def _act(self, timer: Timer, now_s: float) -> None:

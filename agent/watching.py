@@ -6,6 +6,7 @@ from threading import Event
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
+from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
 POLL_S = 2.0
@@ -25,12 +26,10 @@ def watcher(folders: Sequence[Path], changed: Event) -> Callable[[Event], None]:
     """A task: sets `changed` when something below the folders changes. Polls where the host's inotify watches are used up."""
 
     def run(ending: Event) -> None:
-        observer = Observer()
         try:
-            _start(observer, folders, changed)
+            observer: BaseObserver = _started(Observer(), folders, changed)
         except OSError:
-            observer = PollingObserver(timeout=POLL_S)
-            _start(observer, folders, changed)
+            observer = _started(PollingObserver(timeout=POLL_S), folders, changed)
         ending.wait()
         observer.stop()
         observer.join(1.0)
@@ -38,8 +37,9 @@ def watcher(folders: Sequence[Path], changed: Event) -> Callable[[Event], None]:
     return run
 
 
-def _start(observer: "Observer | PollingObserver", folders: Sequence[Path], changed: Event) -> None:  # type: ignore[valid-type]
+def _started(observer: BaseObserver, folders: Sequence[Path], changed: Event) -> BaseObserver:
     for folder in folders:
         if folder.exists():
-            observer.schedule(_Mark(changed), str(folder), recursive=True)  # type: ignore[no-untyped-call]
-    observer.start()  # type: ignore[no-untyped-call]
+            observer.schedule(_Mark(changed), str(folder), recursive=True)
+    observer.start()
+    return observer

@@ -17,8 +17,8 @@ def check(paths: Sequence[Path], *, as_json: bool) -> int:
     if missing:
         sys.stderr.write(f"vedette: no such file or folder: {', '.join(missing)}\n")
         return 2
-    policies, problems = read(paths)
-    warnings = [] if problems else lint(policies)
+    policies, problems, texts = read(paths)
+    warnings = lint(policies, texts)
     if as_json:
         sys.stdout.write(json.dumps(to_builtins([*problems, *warnings])) + "\n")
     else:
@@ -29,5 +29,6 @@ def check(paths: Sequence[Path], *, as_json: bool) -> int:
 
 
 def _summary(files: int, policies: int, errors: int, warnings: int) -> str:
-    said = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in ((errors, "error"), (warnings, "warning")) if count)
+    counts = ((errors, "error"), (warnings, "warning"))
+    said = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count)
     return f"{policies} policies in {files} files: {said or 'nothing to complain about'}\n"

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from agent.outputs.lines import COLOURS, PLAIN, line_of
 from agent.outputs.reading import find
 from agent.policies import Policies
 from agent.settings import SettingsError, load
+from model.explain import Explanation
 from model.explain import explain as reasons
 from model.record import Finding, Note, Record
+from model.text import printable
 
 
 def explain(record_id: str, file: Path | None, overrides: Mapping[str, Any], *, as_json: bool) -> int:
@@ -26,26 +28,33 @@ def explain(record_id: str, file: Path | None, overrides: Mapping[str, Any], *, 
     entry = find(settings.log.folder, record_id)
     record = find(settings.log.folder, entry.record) if isinstance(entry, Finding) else entry
     if record is None or entry is None:
-        sys.stderr.write(f"vedette: no record {record_id} in {settings.log.folder}\nhint: ids are agent/boot/log/index, as each line of the log begins\n")
+        sys.stderr.write(f"vedette: no record {record_id} in {settings.log.folder}\n")
+        sys.stderr.write("hint: an id is agent/boot/log/index; each line of the log begins with one\n")
         return 1
     policies = Policies([settings.policies.folder])
     policies.load()
-    steps = _steps(policies, record)
+    explained = _explained(policies, record)
     if as_json:
-        sys.stdout.write(json.dumps({"record": msgspec.to_builtins(record), "rules": steps}) + "\n")
+        told = msgspec.to_builtins(explained) if explained else None
+        sys.stdout.write(json.dumps({"record": msgspec.to_builtins(record), "explanation": told}) + "\n")
     else:
         style = COLOURS if sys.stdout.isatty() else PLAIN
         sys.stdout.write(line_of(record, style, 160) + "\n")
-        for step in steps:
-            mark = "►" if step["decisive"] else "·"
-            sys.stdout.write(f"  {mark} {step['rule']}  {step['source']}: {step['why']}\n")
-        if not steps:
-            sys.stdout.write("  no selected policy mentions what it did: recorded, not judged\n")
+        sys.stdout.writelines(f"{line}\n" for line in _lines(explained))
     return 0
 
 
-def _steps(policies: Policies, record: Record | Finding | Note) -> list[dict[str, Any]]:
+def _explained(policies: Policies, record: Record | Finding | Note) -> Explanation | None:
     if not isinstance(record, Record) or record.origin is None:
-        return []
-    tables = policies.compiled(record.origin.container)
-    return [msgspec.to_builtins(step) for step in reasons(tables, record.event, record.origin)]
+        return None
+    return reasons(policies.compiled(record.origin.container), record.event, record.origin)
+
+
+def _lines(explained: Explanation | None) -> Iterator[str]:
+    if explained is None:
+        yield "  it is of no container that is known: not judged"
+        return
+    yield f"  {explained.why}"
+    for tried in explained.tried:
+        mark = "►" if tried.decisive else "✓" if tried.matched else "·"
+        yield f"  {mark} {tried.verb} {tried.which} {printable(tried.text)}  {tried.source}: {tried.why}"

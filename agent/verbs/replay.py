@@ -79,12 +79,10 @@ def _replay(file: Path, settings: Settings) -> int:
         for event in (found for both in reports.all([raw], 0) for found in both):
             pipeline.see(event)
 
-    pipeline, life = app.pipeline(
-        decoder, node, policies, told, Nothing(), lambda *_: None, lambda _flows: None, lambda _fact: None,
-        lambda error: sys.stderr.write(f"vedette: an event failed: {error!r}\n"),
-    )  # fmt: skip
+    around = app.Around(Nothing(), lambda *_: None, lambda _flows: None, lambda _fact: None, _failed)
+    pipeline, life = app.pipeline(decoder, node, policies, told, around)
     source = Recording(file, lambda _fact: None, counted)
-    Turns(source, pipeline, [], lambda _name, error: sys.stderr.write(f"vedette: {error}\n")).run(Flag())
+    Turns(source, pipeline, [], lambda _name, error: _failed(error)).run(Flag())
     life.close()
     told.close(30.0)
     source.close()
@@ -93,3 +91,7 @@ def _replay(file: Path, settings: Settings) -> int:
     if torn:
         sys.stderr.write(f"vedette: {file}: the last {torn} bytes are torn: the recording was cut\n")
     return 1 if policies.problems else 0
+
+
+def _failed(error: Exception) -> None:
+    sys.stderr.write(f"vedette: an event failed: {error!r}\n")

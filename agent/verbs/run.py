@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent.live import Agent, run as turn
+from agent.live import Agent
+from agent.live import run as turn
 from agent.outputs.daemonlog import daemon_logger
 from agent.outputs.spool import FolderInUseError
 from agent.sensor.features import SensorError

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from agent.sensor import features, hooks
 from agent.sensor.libbpf import Libbpf
 from agent.settings import SettingsError, load
 from agent.status import STALE_S, is_running, read_status
+from model.text import printable
 
 
 def status(file: Path | None, overrides: Mapping[str, Any], *, as_json: bool) -> int:
@@ -44,42 +45,60 @@ def _kernel() -> dict[str, Any]:
         probe.require()
     except features.SensorError as error:
         told["problem"] = str(error)
-    told["missing"] = [
-        {"hook": place, "costs": hooks.cost_of(place)} for place in hooks.places() if (point := hooks.tracepoint(place)) and not probe.has_tracepoint(point)
-    ]
+    points = [(place, hooks.tracepoint(place)) for place in hooks.places()]
+    gone = [place for place, point in points if point and not probe.has_tracepoint(point)]
+    told["missing"] = [{"hook": place, "costs": hooks.cost_of("", place)} for place in gone]
     probe.close()
     return told
 
 
-def _kernel_lines(kernel: dict[str, Any]) -> list[str]:
-    lines = [f"kernel     Linux {kernel['release']} {kernel['machine']}, tier 2: tracepoints and cgroup hooks"]
+def _kernel_lines(kernel: dict[str, Any]) -> Iterator[str]:
+    yield f"kernel     Linux {kernel['release']} {kernel['machine']}, tier 2: tracepoints and cgroup hooks"
     if kernel["problem"]:
-        lines.append(f"           ✗ {kernel['problem']}")
-    lines += [f"           ✗ no {each['hook']}: {each['costs']}" for each in kernel["missing"]]
+        yield f"           ✗ {kernel['problem']}"
+    for each in kernel["missing"]:
+        yield f"           ✗ no {each['hook']}: {each['costs']}"
     if not kernel["problem"] and not kernel["missing"]:
-        lines.append("           ✓ all hooks are offered")
-    return lines
+        yield "           ✓ all hooks are offered"
 
 
-def _agent_lines(seen: dict[str, Any] | None, folder: Path) -> list[str]:
+def _agent_lines(seen: dict[str, Any] | None, folder: Path) -> Iterator[str]:
     if seen is None:
-        return [f"agent      not running on {folder}"]
+        yield f"agent      none runs on {folder}"
+        return
     age_s = time.time() - seen["time"]
     stale = f" ✗ silent for {age_s:.0f} s" if age_s > STALE_S else ""
     ready = "ready" if seen["ready"] else "not ready: " + "; ".join(seen["unready"])
-    lines = [f"agent      pid {seen['pid']}, up {seen['up_s']:.0f} s, {ready}{stale}"]
-    attached = [hook for hook in seen["hooks"] if hook["state"] == "attached"]
-    lines.append(f"hooks      {len(attached)} attached")
-    lines += [f"           ✗ {hook['place']} {hook['state']}: {hook['why']} — {hook['costs']}" for hook in seen["hooks"] if hook["state"] != "attached"]
-    policies = seen["policies"]
-    lines.append(f"policies   {policies['count']} in force, generation {policies['generation']}")
-    lines += [f"           ✗ {error}" for error in policies["errors"]]
-    lines.append(f"containers {len(seen['containers'])}")
-    lines += [f"           {one['name'] or one['id'] or one['cgroup']}  {one['image']}  {one['runtime']}" for one in seen["containers"]]
-    lines.append("losses     " + (", ".join(f"{name} {count}" for name, count in seen["losses"].items() if count) or "none"))
-    lines += [f"           ✗ log {name}: {one['error']}" for name, one in seen["log"].items() if one["error"]]
-    memory = seen["memory"]
-    lines.append(f"memory     maps and rings {memory['planned_bytes'] >> 20} MiB of a budget of {memory['budget_bytes'] >> 20} MiB")
-    own = seen["own"]
-    lines.append(f"own cost   {own['cpu_s']:.2f} s CPU, {own['resident_bytes'] >> 20} MiB resident")
-    return lines
+    yield f"agent      pid {seen['pid']}, up {seen['up_s']:.0f} s, {ready}{stale}"
+    yield from _hook_lines(seen["hooks"])
+    yield from _policy_lines(seen["policies"])
+    yield from _container_lines(seen["containers"])
+    losses = ", ".join(f"{name} {count}" for name, count in seen["losses"].items() if count)
+    yield f"losses     {losses or 'none'}"
+    for name, one in seen["log"].items():
+        yield f"log        {name} {one['bytes'] >> 10} KiB on disk" + (f" ✗ {one['error']}" if one["error"] else "")
+    memory, own = seen["memory"], seen["own"]
+    yield f"memory     maps and rings {memory['planned_bytes'] >> 20} MiB of {memory['budget_bytes'] >> 20} MiB"
+    yield f"own cost   {own['cpu_s']:.2f} s CPU, {own['resident_bytes'] >> 20} MiB resident"
+
+
+def _hook_lines(all_hooks: list[dict[str, str]]) -> Iterator[str]:
+    gone = [hook for hook in all_hooks if hook["state"] != "attached"]
+    yield f"hooks      {len(all_hooks) - len(gone)} attached"
+    for hook in gone:
+        yield f"           ✗ {hook['place']} {hook['state']}: {hook['why']}"
+        if hook["costs"]:
+            yield f"             {hook['costs']}"
+
+
+def _policy_lines(policies: dict[str, Any]) -> Iterator[str]:
+    yield f"policies   {policies['count']} in force, generation {policies['generation']}"
+    for error in policies["errors"]:
+        yield f"           ✗ {error}"
+
+
+def _container_lines(containers: list[dict[str, str]]) -> Iterator[str]:
+    yield f"containers {len(containers)}"
+    for one in containers:
+        name = printable(one["name"] or one["id"] or one["cgroup"])
+        yield f"           {name}  {printable(one['image'])}  {one['runtime']}"
