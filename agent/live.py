@@ -28,6 +28,7 @@ from agent.sensor.loader import Sensor
 from agent.sensor.prepare import Settings as SensorSettings
 from agent.sensor.recording import Header, Recorder
 from agent.sensor.reports import Reports
+from agent.sensor.source import Channel
 from agent.sensor.variables import CODE_VARIABLES
 from agent.settings import Settings
 from agent.status import write_status
@@ -133,8 +134,11 @@ class Agent:
         self.node.containers.stock(cgroups.existing(self.hierarchy), boot_ns())
         self.life.answer()
 
-    def _between(self) -> None:
+    def _between(self, standing: list[bytes]) -> None:
         self.pipeline.take(self.source.poll(0))
+        if standing and self._recorder:
+            self._recorder.write(Channel.URGENT, standing)
+        self.pipeline.take(standing)
 
     def turns(self) -> Turns:
         """The loop, with what time brings."""

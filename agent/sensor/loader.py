@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 
-from agent.sensor import calls, cgroups, features, hooks, sizes, variables
+from agent.sensor import calls, cgroups, features, hooks, sizes, stock, variables
 from agent.sensor.features import SensorError
 from agent.sensor.hooks import Hook, State
 from agent.sensor.libbpf import Libbpf
@@ -25,7 +25,7 @@ from agent.sensor.ring import Ring, Rings
 from agent.sensor.source import Channel, Tap
 
 _U32 = Struct("<I")
-_ITERATOR_CHUNK = 64  # bytes a read: the kernel stops after about so many processes, and we can empty the rings
+_HOST = "standing_host"
 _RINGS = {Channel.URGENT: "urgent", Channel.NOVELTY: "novelty"}
 
 
@@ -67,6 +67,9 @@ class Sensor:
         for program in programs:
             if calls.is_target(program.name):
                 self._fill(program)
+        host = self._object.programs.get(_HOST)
+        if host and host.name not in out:
+            self._iterate(host, lambda _: None)  # before any exec is seen: else the host's namespace is taken for a container's
         self.hooks = [*out.values(), *self._attached(programs)]
 
     def _fill(self, program: Program) -> None:
@@ -116,16 +119,20 @@ class Sensor:
         """The policy generation, which is part of every flow's key. From the next event on."""
         self._object.set_variable("generation", generation & 0xFFFFFFFF)
 
-    def take_stock(self, between: Callable[[], None] = lambda: None) -> None:
-        """Send what already runs, as standing records. `between` is called now and then, to empty the rings."""
+    def take_stock(self, take: Callable[[list[bytes]], None] = lambda _: None) -> None:
+        """Find what already runs.
+
+        `take` is called often: it has to empty the rings (mount tables, sockets), then to take the records that it is given
+        (processes and their code), whose files are named by those mounts.
+        """
         for program in sorted(self._object.programs.values(), key=lambda it: it.place):
             if program.place.startswith("iter") and not self._out(program.name):
-                self._iterate(program, between)
+                self._iterate(program, take)
 
     def _out(self, program: str) -> bool:
         return any(hook.program == program and hook.state is not State.ATTACHED for hook in self.hooks)
 
-    def _iterate(self, program: Program, between: Callable[[], None]) -> None:
+    def _iterate(self, program: Program, take: Callable[[list[bytes]], None]) -> None:
         library = self._object.library
         link = library.bpf_program__attach_iter(program.pointer, None)
         try:
@@ -133,11 +140,11 @@ class Sensor:
         finally:
             library.bpf_link__destroy(link)
         try:
-            while os.read(descriptor, _ITERATOR_CHUNK):
-                between()
+            for records in stock.batches(descriptor):
+                take(records)
         finally:
             os.close(descriptor)
-        between()
+        take([])
 
     def missing(self) -> list[Hook]:
         """The hooks that are not in place, with what is not seen without them."""

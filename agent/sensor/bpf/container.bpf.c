@@ -82,9 +82,7 @@ int BPF_PROG(on_task_made, struct task_struct *task, u64 flags)
 			return 0;
 		}
 		*p = *mine;
-		if (flags & CLONE_THREAD)
-			p->stamped_count = 0;
-		else
+		if (!(flags & CLONE_THREAD))
 			born(p, task, me);
 		return 0;
 	}

@@ -8,7 +8,7 @@
 
 #include "base.bpf.h"
 
-#define TEXT_MAX 4096 /* of one text: PATH_MAX; a power of two */
+#define TEXT_MAX 4096  /* of one text: PATH_MAX; a power of two */
 #define OUT_MASK 16383 /* the longest record: an exec with three texts of TEXT_MAX and a cwd of half of it */
 
 /* A per-CPU value has at most 32 KiB. */
@@ -32,15 +32,11 @@ static __always_inline void fill_actor(struct actor *to, const struct actor *by)
 	bpf_get_current_comm(to->comm, sizeof(to->comm));
 }
 
-/* Start a record of `size` fixed bytes, all zero but the header. `e` points into the buffer. */
-static __always_inline struct scratch *begin(u32 kind, const struct actor *by, u64 now, u32 size)
+/* Start a record of `size` fixed bytes, all zero but the header. */
+static __always_inline void begin_in(struct scratch *s, u32 kind, const struct actor *by, u64 now, u32 size)
 {
-	u32 zero = 0;
-	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
 	struct event *e;
 
-	if (!s)
-		return NULL;
 	__builtin_memset(s->out, 0, 512);
 	e = (struct event *)s->out;
 	e->time_ns = now;
@@ -48,6 +44,16 @@ static __always_inline struct scratch *begin(u32 kind, const struct actor *by, u
 	fill_actor(&e->by, by);
 	s->length = size;
 	s->texts = 0;
+}
+
+/* The same in this CPU's buffer. */
+static __always_inline struct scratch *begin(u32 kind, const struct actor *by, u64 now, u32 size)
+{
+	u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+
+	if (s)
+		begin_in(s, kind, by, now, size);
 	return s;
 }
 

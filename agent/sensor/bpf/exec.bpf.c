@@ -1,6 +1,5 @@
 /* Programs started: every way to exec ends in sched_process_exec, with the file that the kernel really loaded. */
-#include "file.bpf.h"
-#include "mounts.bpf.h"
+#include "exec.bpf.h"
 
 #define FMODE_EXEC_FLAG 0x20 /* __FMODE_EXEC in f_flags: only the kernel's own exec opens have it */
 #define S_ISUID 04000
@@ -106,21 +105,14 @@ static __always_inline u64 script_file(struct task_struct *task, u64 loaded)
 	return w.script == loaded ? 0 : w.script;
 }
 
-/* The first program from the container's own mounts ends the runtime's part: runc's memfd or /proc/self/exe isn't one. */
-static __always_inline bool is_handover(struct task_struct *task, struct file *file)
-{
-	struct mnt_namespace *ns = task->nsproxy->mnt_ns;
-	u64 mount = (u64)file->f_path.mnt;
-
-	return mount_namespace_id(ns) != host_mount_namespace && OUTER(mount, mnt, mount)->mnt_ns == ns;
-}
-
+/* The first program from the container's own mounts ends the runtime's part. */
 static __always_inline void hand_over(struct proc *p, struct task_struct *task, u64 now)
 {
 	u64 id = p->by.container, ns = mount_namespace_id(task->nsproxy->mnt_ns);
 	struct container *c = bpf_map_lookup_elem(&containers, &id);
 	struct handover_event *e;
 	struct scratch *s;
+	u32 zero = 0;
 
 	if (!c || c->main_pid) {
 		p->by.session = SESSION_EXEC;
@@ -131,7 +123,8 @@ static __always_inline void hand_over(struct proc *p, struct task_struct *task, 
 	c->main_started_ns = task->start_boottime;
 	c->mount_namespace = ns;
 	c->root = (u64)task->fs->root.mnt->mnt_sb;
-	c->mounts = note_mounts(id, (u64)task->nsproxy->mnt_ns, c->root, now);
+	s = bpf_map_lookup_elem(&scratches, &zero);
+	c->mounts = note_mounts(s, id, (u64)task->nsproxy->mnt_ns, c->root, now);
 	bpf_map_update_elem(&mount_namespaces, &ns, &id, 0);
 	s = begin(KIND_HANDOVER, &p->by, now, sizeof(*e));
 	if (!s)
@@ -162,40 +155,6 @@ static __always_inline struct proc *find_or_enter(struct task_struct *task)
 	if (p)
 		p->by.session = SESSION_EXEC;
 	return p;
-}
-
-static __always_inline void become(struct proc *p, struct task_struct *task, struct view *v, u64 now)
-{
-	p->by.pid = task->tgid;
-	p->by.started_ns = task->start_boottime;
-	p->exe_ino = v->ino;
-	p->exe_dev = v->real_dev;
-	p->by.exe = exe_hash(v->real_dev, v->ino, v->generation, change_time(v));
-	p->last_superblock = 0;
-	renew_who(p, now);
-}
-
-static __always_inline void fill_exec(struct exec_event *e, struct task_struct *task, struct linux_binprm *bprm)
-{
-	const struct cred *c = task->cred;
-
-	e->capabilities = c->cap_effective.val;
-	e->permitted = c->cap_permitted.val;
-	e->uid = c->uid.val;
-	e->gid = c->gid.val;
-	e->login_uid = bpf_core_field_exists(task->loginuid) ? task->loginuid.val : ~0u;
-	e->seccomp = bpf_core_field_exists(task->seccomp) ? task->seccomp.mode : 0;
-	e->no_new_privs = task->atomic_flags & 1;
-	e->setuid = BPF_CORE_READ_BITFIELD(bprm, secureexec);
-}
-
-static __always_inline void append_cwd(struct scratch *s, struct task_struct *task, u64 container)
-{
-	struct dentry *d = task->fs->pwd.dentry;
-	struct view v = {};
-
-	view_dentry(&v, (u64)d->d_inode, (u64)d, container);
-	append_path_end(s, &v, TEXT_MAX / 2);
 }
 
 struct hash_walk {
@@ -257,13 +216,14 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 
 		if (container)
 			p->by.container = container;
-		if (is_handover(task, file))
+		if (is_own_program(task, file))
 			hand_over(p, task, now);
 	}
 	view_dentry(&v, (u64)file->f_inode, (u64)file->f_path.dentry, p->by.container);
 	if (v.layer == LAYER_NEW_MOUNT && p->by.session == SESSION_RUNTIME)
 		v.layer = LAYER_HOST;
-	become(p, task, &v, now);
+	note_program(p, task, &v);
+	renew_who(p, now);
 	s = begin(KIND_EXEC, &p->by, now, sizeof(*e));
 	if (!s)
 		return 0;
@@ -271,7 +231,8 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	append_path(s, &v);
 	fill_file(&e->file, &v);
 	e->file.ctime_ns = change_time(&v);
-	fill_exec(e, task, bprm);
+	fill_credentials(e, task);
+	e->setuid = BPF_CORE_READ_BITFIELD(bprm, secureexec);
 	scripted = (u64)bprm->filename != (u64)bprm->interp;
 	script = scripted ? script_file(task, (u64)file) : 0;
 	if (script) {
@@ -296,9 +257,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	e->code_environment = code_environment(mm);
 	if (p->by.tty)
 		append_string(s, AS(tty_struct, task->signal->tty)->name);
-	/* From here on forks have this process as their ancestor. */
-	p->by.ancestor_pid = p->by.pid;
-	p->by.ancestor_started_ns = p->by.started_ns;
+	note_ancestor(p);
 	b = budget_of(p->by.container, KIND_EXEC, now);
 	if (b && !take_token(b, now)) {
 		add(&b->unsent, 1);

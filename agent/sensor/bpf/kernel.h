@@ -303,6 +303,7 @@ struct sock_common {
 		};
 	};
 	unsigned short skc_family;
+	volatile unsigned char skc_state;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
@@ -313,6 +314,7 @@ struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
 	u16 sk_protocol;
+	unsigned char sk_userlocks : 4;
 	struct sock_cgroup_data sk_cgrp_data;
 };
 struct socket {
@@ -395,7 +397,10 @@ struct io_socket {
 };
 
 /* iterators */
-struct seq_file;
+struct seq_file {
+	unsigned long size;
+	unsigned long count;
+};
 struct bpf_iter_meta {
 	struct seq_file *seq;
 };

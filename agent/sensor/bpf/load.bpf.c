@@ -3,7 +3,7 @@
  * The mapping is the truth, not the descriptor argument: the vma at the returned address holds the file. Memory without a file
  * is a JIT's and no load.
  */
-#include "file.bpf.h"
+#include "load.bpf.h"
 
 #define PROT_EXEC 4
 #define MAP_ANONYMOUS 0x20
@@ -26,15 +26,9 @@ static __always_inline void loaded(struct proc *p, u64 file)
 	view_mapped_file(&v, file, p->by.container);
 	if (v.layer == LAYER_NEW_MOUNT && p->by.session == SESSION_RUNTIME)
 		v.layer = LAYER_HOST;
-	if (v.layer == LAYER_IMAGE && !v.flags)
+	if (is_of_image(&v))
 		return;
-	key.who = who_of(p, now);
-	key.ino = v.ino;
-	key.names = mix(v.names, change_time(&v));
-	key.dev = v.dev;
-	key.real_dev = v.real_dev;
-	key.generation = v.generation;
-	key.what = WHAT(KIND_LOAD, v.layer, v.flags << 5);
+	load_key(&key, who_of(p, now), &v);
 	if (known(&key, p, now))
 		return;
 	novel_file(&key, &v, p, WHAT(KIND_LOAD, v.layer, 0));

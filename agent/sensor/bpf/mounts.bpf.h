@@ -9,11 +9,12 @@
 #define MOUNTS_MAX 2000
 
 struct mount_walk {
-	u64 node;	/* in the namespace's tree, visited in order */
+	struct scratch *scratch; /* for the records */
+	u64 node;		 /* in the namespace's tree, visited in order */
 	u64 container;
-	u64 root;	/* superblock of the root filesystem */
+	u64 root; /* superblock of the root filesystem */
 	u64 now;
-	u32 state;	/* 0 go left, 1 go right, 2 go up */
+	u32 state; /* 0 go left, 1 go right, 2 go up */
 	u32 n;
 };
 
@@ -61,7 +62,9 @@ static long point_step(u32 i, struct point_walk *w)
 
 static __always_inline void append_mount_point(struct scratch *s, u64 mount)
 {
-	struct point_walk w = { .scratch = s, .dentry = (u64)AS(mount, mount)->mnt.mnt_root, .mount = mount, .at = TEXT_MAX };
+	struct point_walk w = {
+		.scratch = s, .dentry = (u64)AS(mount, mount)->mnt.mnt_root, .mount = mount, .at = TEXT_MAX
+	};
 	u64 at;
 
 	bpf_loop(NAMES_MAX, point_step, &w, 0);
@@ -79,11 +82,11 @@ NOINLINE int note_mount(struct mount_walk *w, u64 node)
 	struct superblock_key key;
 	struct view v = {};
 	struct mount_event *e;
-	struct scratch *s;
+	struct scratch *s = w ? w->scratch : NULL;
 	struct actor none = {};
 	u32 kind;
 
-	if (!w)
+	if (!s)
 		return 0;
 	key = (struct superblock_key){ .container = w->container, .superblock = (u64)m->mnt.mnt_sb };
 	kind = key.superblock == w->root ? SUPERBLOCK_ROOT : SUPERBLOCK_MOUNT;
@@ -93,9 +96,7 @@ NOINLINE int note_mount(struct mount_walk *w, u64 node)
 		count(COUNTER_MAP_FULL);
 	w->n++;
 	none.container = w->container;
-	s = begin(KIND_MOUNT, &none, w->now, sizeof(*e));
-	if (!s)
-		return 0;
+	begin_in(s, KIND_MOUNT, &none, w->now, sizeof(*e));
 	e = (struct mount_event *)s->out;
 	v.dentry = (u64)m->mnt.mnt_root;
 	v.superblock = key.superblock;
@@ -144,9 +145,10 @@ static long mount_step(u32 i, struct mount_walk *w)
 }
 
 /* Returns how many rows were noted. */
-static __always_inline u32 note_mounts(u64 container, u64 namespace, u64 root, u64 now)
+static __always_inline u32 note_mounts(struct scratch *s, u64 container, u64 namespace, u64 root, u64 now)
 {
-	struct mount_walk w = { .node = (u64)AS(mnt_namespace, namespace)->mounts.rb_node,
+	struct mount_walk w = { .scratch = s,
+				.node = (u64)AS(mnt_namespace, namespace)->mounts.rb_node,
 				.container = container,
 				.root = root,
 				.now = now };

@@ -28,6 +28,8 @@ struct contact {
 	u8 outcome;
 	u8 aside; /* not the current task's: its name is in the record, if it is known */
 	s32 result;
+	u8 standing; /* older than the agent */
+	u8 pad[3];
 };
 
 static __always_inline void address4(struct contact *c, u32 address)
@@ -92,6 +94,7 @@ static __always_inline void fill_net(struct net_event *e, const struct flow_key 
 	e->local_port = c->local_port;
 	e->direction = c->direction;
 	e->protocol = c->protocol;
+	e->standing = c->standing;
 	e->result = c->result;
 }
 

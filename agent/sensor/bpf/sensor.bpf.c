@@ -10,6 +10,7 @@
 #include "socket.bpf.c"
 #include "socketcall.bpf.c"
 #include "dns.bpf.c"
+#include "standing.bpf.c"
 #include "answer.bpf.c"
 #include "decide.bpf.c"
 #include "call.bpf.c"

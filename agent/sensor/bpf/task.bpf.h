@@ -19,9 +19,6 @@ struct proc {
 	u32 generation;	   /* of the policies, in `who` */
 	u32 last_kind;
 	u32 left;	   /* moved out of the container's cgroup */
-	u64 stamped[12];   /* inodes that the current call changes: see change.bpf.c */
-	u32 stamped_count;
-	u32 stamped_call;
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -126,7 +123,6 @@ static __always_inline void born(struct proc *p, struct task_struct *task, struc
 	p->by.started_ns = task->start_boottime;
 	p->by.creator_pid = by->tgid;
 	p->by.creator_started_ns = by->group_leader->start_boottime;
-	p->stamped_count = 0;
 }
 
 /* A task comes in from outside: the runtime's first process, `runc exec`, nsenter. */

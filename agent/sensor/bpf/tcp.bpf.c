@@ -3,19 +3,12 @@
  * A change can come in a softirq, where the current task is anybody: then the container is the socket's own cgroup (which an
  * accepted socket has from its listener), and the process is the one that was noted when it called connect or listen.
  */
-#include "net.bpf.h"
+#include "tcp.bpf.h"
 
-/* include/net/tcp_states.h */
-enum { ESTABLISHED = 1, SYN_SENT = 2, SYN_RECV = 3, CLOSED = 7, LISTENING = 10 };
 #define CHANGE(from, to) ((from) << 4 | (to))
 
 #define IPPROTO_TCP 6
 #define ECANCELED 125
-
-/* As much of a process's record as is needed when its task is not at hand: the beginning of struct proc. */
-struct party {
-	u64 head[__builtin_offsetof(struct proc, last_kind) / 8];
-};
 
 /* key: socket (its address), from connect until it is answered. Full: the failure is told without a process. */
 struct {
@@ -26,20 +19,6 @@ struct {
 	__type(value, struct party);
 } connecting SEC(".maps");
 
-/* Who listens on a port in a container; port 0: the container itself, where no process is known. Least recently used go first,
- * and are made again, or fall back to the container. */
-struct party_key {
-	u64 container;
-	u32 port;
-	u32 pad;
-};
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct party_key);
-	__type(value, struct party);
-} parties SEC(".maps");
-
 NOINLINE int note_party(struct proc *p, struct party *party)
 {
 	if (!p || !party)
@@ -47,13 +26,6 @@ NOINLINE int note_party(struct proc *p, struct party *party)
 	__builtin_memcpy(party, p, sizeof(*party));
 	bpf_get_current_comm(((struct proc *)party)->by.comm, sizeof(p->by.comm));
 	return 0;
-}
-
-static __always_inline u64 party_who(struct proc *p, u64 now)
-{
-	if (p->generation != generation || !p->who)
-		name_who(p, now);
-	return p->who;
 }
 
 /* Who a socket's events are ascribed to where no process is known: its container. */
@@ -70,26 +42,6 @@ static __always_inline struct proc *container_party(u64 container)
 	p->by.session = SESSION_MAIN;
 	bpf_map_update_elem(&parties, &key, &fresh, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&parties, &key);
-}
-
-static __always_inline void own_address(struct contact *c, struct sock *sk)
-{
-	if (sk->__sk_common.skc_family == AF_INET6)
-		__builtin_memcpy(c->address, sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr8, sizeof(c->address));
-	else
-		address4(c, sk->__sk_common.skc_rcv_saddr);
-}
-
-static __always_inline void peer_address(struct contact *c, struct sock *sk)
-{
-	if (sk->__sk_common.skc_family == AF_INET6)
-		__builtin_memcpy(c->address, sk->__sk_common.skc_v6_daddr.in6_u.u6_addr8, sizeof(c->address));
-	else
-		address4(c, sk->__sk_common.skc_daddr);
-	c->port = bpf_ntohs(sk->__sk_common.skc_dport);
-	c->local_port = sk->__sk_common.skc_num;
-	c->protocol = IPPROTO_TCP;
-	c->aside = 1;
 }
 
 static __always_inline void listens(struct sock *sk)
