@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 HERE = Path(__file__).parent
-APPLETS = ("sh", "cat", "cp", "echo", "id", "mkdir", "nc", "rm", "sleep", "timeout", "true", "wget")
+APPLETS = ("sh", "cat", "cp", "echo", "id", "mkdir", "nc", "rm", "sleep", "timeout", "true")
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"]
 MOUNTS: tuple[tuple[str, str, list[str]], ...] = (("/proc", "proc", []), ("/dev", "tmpfs", ["nosuid", "mode=755", "size=1m"]))
 

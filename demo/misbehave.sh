@@ -11,7 +11,7 @@ say "drops a program and runs it"
 cp /bin/busybox /var/tmp/sh && /var/tmp/sh -c 'exit 0'
 
 say "asks the cloud's metadata service for credentials"
-wget -q -T 1 -O /dev/null http://169.254.169.254/latest/meta-data/ 2>/dev/null
+echo 'GET /latest/meta-data/' | nc -w 1 169.254.169.254 80 2>/dev/null
 
 say "waits for its master"
 timeout 2 nc -l -p 4444 </dev/null >/dev/null 2>&1

@@ -28,6 +28,7 @@ from model.text import printable
 RULES = Path(__file__).parent / "rules"
 READY_S = 30.0
 SWEEP_S = 2.0
+WIDTH = 130  # of the table where the terminal does not say
 
 
 def main() -> int:
@@ -124,7 +125,7 @@ def show(found: list[Finding]) -> None:
         by = " < ".join(finding.lineage[:2])
         cells = (finding.reason, finding.severity, finding.subject, str(finding.count), by, short(finding.source))
         table.add_row(*(Text(printable(cell)) for cell in cells))
-    Console().print("", table)
+    Console(width=None if sys.stdout.isatty() else WIDTH).print("", table)
 
 
 def short(source: str) -> str:
