@@ -355,6 +355,37 @@ static int unix_abstract(int argc, char **argv)
 	return unix_pair(argv[0], true, SOCK_STREAM);
 }
 
+static int unix_uring(int argc, char **argv)
+{
+	struct sockaddr_un to;
+	socklen_t size = name_of(argv[0], false, &to);
+	struct io_uring_sqe wanted = {
+		.opcode = IORING_OP_CONNECT,
+		.fd = new_socket(AF_UNIX, SOCK_STREAM),
+		.addr = (unsigned long)&to,
+		.off = size,
+	};
+	int server = new_socket(AF_UNIX, SOCK_STREAM);
+
+	(void)argc;
+	unlink(argv[0]);
+	need("bind", argv[0], bind(server, (void *)&to, size));
+	need("listen", argv[0], listen(server, 4));
+	return say("io_uring connect", argv[0], uring_once(&wanted, 0));
+}
+
+static int socket_uring(int argc, char **argv)
+{
+	struct io_uring_sqe wanted = {
+		.opcode = 45, /* IORING_OP_SOCKET, 5.19: newer than Debian 12's header */
+		.fd = number(argv[0]),
+		.off = number(argv[1]),
+		.len = argc > 2 ? number(argv[2]) : 0,
+	};
+
+	return say("io_uring socket", "", uring_once(&wanted, 0));
+}
+
 static int unix_connect(int argc, char **argv)
 {
 	struct sockaddr_un to;
@@ -386,10 +417,12 @@ const struct verb net_verbs[] = {
 	{ "packet", packet, 0, "packet sockets" },
 	{ "netlink", netlink, 0, "a netlink socket" },
 	{ "socket", special, 2, "FAMILY TYPE [PROTOCOL]: any, by numbers" },
+	{ "socket-uring", socket_uring, 2, "FAMILY TYPE [PROTOCOL]: by io_uring" },
 	{ "unix-stream", unix_stream, 1, "PATH: binds and connects" },
 	{ "unix-sequence", unix_sequence, 1, "PATH" },
 	{ "unix-datagram", unix_datagram, 1, "PATH: sendto without connect" },
 	{ "unix-abstract", unix_abstract, 1, "NAME" },
+	{ "unix-uring", unix_uring, 1, "PATH: binds, and connects by io_uring" },
 	{ "unix-connect", unix_connect, 1, "PATH: to somebody else's socket" },
 	{},
 };

@@ -1,15 +1,14 @@
 """A box whose programs talk, and what the kernel says of it: events, and the exact counts in its maps."""
 
-import inspect
-import subprocess
 import sys
 from collections.abc import Callable
 from enum import IntEnum, IntFlag
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from agent.sensor import layout
 from agent.sensor.flows import Prefix
 from model.event import Direction, Dns, Net, Socket, Unix
+from tests.sensor_net import deeds
 from tests.sensor_python.kernel import Box, wait
 
 Seen = TypeVar("Seen", Net, Socket, Unix)
@@ -17,7 +16,7 @@ _KEY, _COUNT = layout.FLOW_KEY.size, layout.FLOW_FIELDS.index("count")
 
 
 class Peers:
-    """One box. `do` runs a Python function in it, which must import what it uses."""
+    """One box."""
 
     def __init__(self, box: Box) -> None:
         self.box, self.bench, self.cgroup = box, box.bench, box.cgroup
@@ -26,11 +25,10 @@ class Peers:
         self.box.run(*command, status=status)
 
     def do(self, deed: Callable[..., None], *arguments: object, within: str = "") -> None:
-        """`within`: path of a network namespace."""
+        """`deed`: a function of deeds.py. `within`: path of a network namespace."""
         plain = tuple(int(it) if isinstance(it, IntEnum | IntFlag) else it for it in arguments)
-        source = f"{inspect.getsource(deed)}\n{deed.__name__}(*{plain!r})"
         enter = ["/usr/bin/nsenter", f"--net={within}"] if within else []
-        self.run(*enter, sys.executable, "-I", "-S", "-c", source)
+        self.run(*enter, sys.executable, "-I", "-S", deeds.__file__, deed.__name__, repr(plain))
 
     def saw(self, kind: type[Seen]) -> list[Seen]:
         """First sights so far. Rings are written before the call that made the record returns."""
@@ -42,7 +40,7 @@ class Peers:
     def saw_dns(self) -> list[Dns]:
         return [it for it in self.bench.events() if isinstance(it, Dns) and it.container == self.cgroup]
 
-    def count(self, event: Any) -> int:  # noqa: ANN401 (whatever has a flow)
+    def count(self, event: Net | Socket | Unix) -> int:
         """How often the kernel counted the event's flow."""
         value = self.bench.sensor.map("flows").get(event.flow)
         assert value is not None
@@ -53,11 +51,7 @@ class Peers:
         return self._flows(kind) + self.below_prefixes(kind) + self.budget(kind, "over")
 
     def _flows(self, kind: int) -> int:
-        whos = {
-            key
-            for key, value in self.bench.sensor.map("whos").items()
-            if layout.WHO.unpack(value)[0] == self.cgroup
-        }
+        whos = {key for key, value in self.bench.sensor.map("whos").items() if layout.WHO.unpack(value)[0] == self.cgroup}
         flows = self.bench.sensor.map("flows").items()
         return sum(layout.FLOW.unpack(value)[_COUNT] for key, value in flows if key[:8] in whos and key[39] == kind)
 
@@ -74,22 +68,6 @@ class Peers:
         """The key of a /24 or /64, as struct prefix_key says."""
         names = int.from_bytes(eight, sys.byteorder)
         return Prefix(self.cgroup, names, port << 16 | protocol, layout.KIND_NET << 24 | direction)
-
-
-class Server:
-    """A program outside of every box, ended by its pid. It says a line when it is ready."""
-
-    def __init__(self, *command: str) -> None:
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout
-        self.said = self._process.stdout.readline().strip()
-
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._process as process:
-            process.kill()
 
 
 def eventually(condition: Callable[[], bool], claim: str) -> None:

@@ -8,6 +8,7 @@ from agent.sensor import layout
 from agent.sensor.allowances import Allowance
 from model.event import Direction, Net, Socket
 from tests.containers.network import Namespace
+from tests.sensor_net import deeds
 from tests.sensor_net.peers import Peers
 
 UDP = 17
@@ -15,20 +16,9 @@ PLENTY = Allowance(10_000, 10_000, 10_000)
 MAPPED = bytes(10) + b"\xff\xff"
 
 
-def send(first: str, count: int, port: int, step: int = 1) -> None:
-    """A datagram to each of `count` addresses."""
-    import ipaddress
-    import socket
-
-    address = ipaddress.ip_address(first)
-    with socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for number in range(count):
-            sock.sendto(b"x", (str(address + number * step), port))
-
-
 def test_beyond_the_quota_networks_are_counted_and_nothing_is_lost(box: Peers) -> None:
     box.bench.flows.allow(box.cgroup, layout.KIND_NET, Allowance(5, 1000, 1000))
-    box.do(send, "127.1.0.0", 1000, 9)
+    box.do(deeds.send_to_each, "127.1.0.0", 1000, 9)
     assert len(box.saw(Net)) == 5
     assert box.below_prefixes(layout.KIND_NET) == 995
     assert box.budget(layout.KIND_NET, "over") == 0
@@ -38,7 +28,7 @@ def test_beyond_the_quota_networks_are_counted_and_nothing_is_lost(box: Peers) -
 def test_without_room_for_networks_the_container_is_counted(box: Peers) -> None:
     box.bench.flows.allow(box.cgroup, layout.KIND_NET, Allowance(5, 1000, 1000))
     box.bench.flows.allow(box.cgroup, layout.KIND_MANY, Allowance(2, 1000, 1000))
-    box.do(send, "127.1.0.0", 1024, 9)
+    box.do(deeds.send_to_each, "127.1.0.0", 1024, 9)
     assert box.below_prefixes(layout.KIND_NET) == 251 + 256
     assert box.budget(layout.KIND_NET, "over") == 512
     assert box.total(layout.KIND_NET) == 1024
@@ -46,8 +36,8 @@ def test_without_room_for_networks_the_container_is_counted(box: Peers) -> None:
 
 def test_a_quota_that_is_spent_hides_no_known_flow(box: Peers) -> None:
     box.bench.flows.allow(box.cgroup, layout.KIND_NET, Allowance(1, 1000, 1000))
-    box.do(send, "127.1.0.0", 1, 9)
-    box.do(send, "127.1.0.0", 300, 9)
+    box.do(deeds.send_to_each, "127.1.0.0", 1, 9)
+    box.do(deeds.send_to_each, "127.1.0.0", 300, 9)
     (event,) = box.saw(Net)
     assert box.count(event) == 2
 
@@ -57,8 +47,8 @@ def test_one_container_spends_only_its_own(box: Peers, bench: object) -> None:
     box.bench.flows.allow(box.cgroup, layout.KIND_NET, Allowance(0, 0, 0))
     with box.bench.container() as made:
         other = Peers(made)
-        box.do(send, "127.1.0.0", 300, 9)
-        other.do(send, "127.1.0.0", 1, 9)
+        box.do(deeds.send_to_each, "127.1.0.0", 300, 9)
+        other.do(deeds.send_to_each, "127.1.0.0", 1, 9)
         assert len(other.saw(Net)) == 1
 
 
@@ -66,11 +56,11 @@ def test_below_a_judged_network_everything_is_counted_and_nothing_told(box: Peer
     names = (MAPPED + bytes([127, 3, 0, 0]))[8:]
     prefix = box.network(names, 9, UDP, Direction.EGRESS)
     box.bench.flows.install(prefix)
-    box.do(send, "127.3.0.0", 256, 9)
+    box.do(deeds.send_to_each, "127.3.0.0", 256, 9)
     assert box.saw(Net) == []
     assert box.below_prefixes(layout.KIND_NET) == 256
-    box.do(send, "127.3.0.0", 1, 10)
-    box.do(send, "127.3.1.0", 1, 9)
+    box.do(deeds.send_to_each, "127.3.0.0", 1, 10)
+    box.do(deeds.send_to_each, "127.3.1.0", 1, 9)
     assert [(event.address, event.port) for event in box.saw(Net)] == [("127.3.0.0", 10), ("127.3.1.0", 9)]
     box.bench.flows.uninstall(prefix)
 
@@ -79,9 +69,9 @@ def test_an_ipv6_network_is_a_64(box: Peers, namespace: Namespace) -> None:
     namespace.run("ip", "-6", "route", "add", "local", "2001:db8::/32", "dev", "lo")
     prefix = box.network(ip_address("2001:db8::").packed[:8], 9, UDP, Direction.EGRESS)
     box.bench.flows.install(prefix)
-    box.do(send, "2001:db8::1", 10, 9, 1 << 40, within=namespace.path)
+    box.do(deeds.send_to_each, "2001:db8::1", 10, 9, 1 << 40, within=namespace.path)
     assert box.saw(Net) == []
-    box.do(send, "2001:db8:0:1::1", 1, 9, within=namespace.path)
+    box.do(deeds.send_to_each, "2001:db8:0:1::1", 1, 9, within=namespace.path)
     assert [event.address for event in box.saw(Net)] == ["2001:db8:0:1::1"]
     box.bench.flows.uninstall(prefix)
 
@@ -94,7 +84,7 @@ def test_a_denied_network_is_told_beyond_every_budget(box: Peers, whose: str) ->
     network = MAPPED + bytes([127, 4, 0, 0])
     box.bench.flows.guard_network(container, network, 96 + 16)
     try:
-        box.do(send, "127.3.255.254", 6, 9)
+        box.do(deeds.send_to_each, "127.3.255.254", 6, 9)
         assert [event.address for event in box.saw(Net)] == ["127.4.0.0", "127.4.0.1", "127.4.0.2", "127.4.0.3"]
         assert box.budget(layout.KIND_NET, "over") == 2
     finally:
@@ -107,7 +97,7 @@ def test_another_containers_tripwire_is_none(box: Peers) -> None:
     network = MAPPED + bytes([127, 4, 0, 0])
     box.bench.flows.guard_network(4711, network, 96 + 16)
     try:
-        box.do(send, "127.4.0.0", 3, 9)
+        box.do(deeds.send_to_each, "127.4.0.0", 3, 9)
         assert box.saw(Net) == []
     finally:
         key = layout.TRIPWIRE_NETWORK.pack(64 + 96 + 16, 4711, 0, network)
@@ -116,22 +106,15 @@ def test_another_containers_tripwire_is_none(box: Peers) -> None:
 
 def test_without_tokens_a_flow_waits_in_the_map_and_the_sweep_tells_it(box: Peers) -> None:
     box.bench.flows.allow(box.cgroup, layout.KIND_NET, Allowance(100, 0, 0))
-    box.do(send, "127.5.0.0", 20, 9)  # the first uses a token of the default
+    box.do(deeds.send_to_each, "127.5.0.0", 20, 9)  # the first uses a token of the default
     told = {event.address for event in box.saw(Net)}
     swept = {event.address for event in box.bench.flows.sweep().firsts if isinstance(event, Net)}
     assert told | swept == {f"127.5.0.{number}" for number in range(20)}
     assert box.total(layout.KIND_NET) == 20
 
 
-def make_each(count: int) -> None:
-    import socket
-
-    for protocol in range(1, count + 1):
-        socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol).close()
-
-
 def test_sockets_beyond_the_quota_are_counted(box: Peers) -> None:
     box.bench.flows.allow(box.cgroup, layout.KIND_SOCKET, Allowance(3, 100, 100))
-    box.do(make_each, 50)
+    box.do(deeds.make_each, 50)
     assert len(box.saw(Socket)) == 3
     assert box.total(layout.KIND_SOCKET) == 50

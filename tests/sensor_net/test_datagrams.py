@@ -3,6 +3,7 @@
 import pytest
 
 from model.event import Direction, Net, Protocol
+from tests.sensor_net import deeds
 from tests.sensor_net.peers import Peers
 
 WAYS = ["udp", "udp-sendto", "udp-sendmsg", "udp-sendmmsg", "udp-uring"]
@@ -33,19 +34,14 @@ def test_an_ipv4_peer_through_an_ipv6_socket_is_an_ipv4_peer(box: Peers, attack:
 
 def test_each_peer_of_one_call_is_an_event(box: Peers, attack: str) -> None:
     box.run(attack, "udp-sendmmsg", "127.0.0.1", "9", "127.0.0.2", "10", "127.0.0.1", "9")
-    assert [(event.address, event.port, box.count(event)) for event in box.saw(Net)] == [("127.0.0.1", 9, 2), ("127.0.0.2", 10, 1)]
-
-
-def send(times: int) -> None:
-    import socket
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for _ in range(times):
-            sock.sendto(b"x", ("127.0.0.1", 9))
+    assert [(event.address, event.port, box.count(event)) for event in box.saw(Net)] == [
+        ("127.0.0.1", 9, 2),
+        ("127.0.0.2", 10, 1),
+    ]
 
 
 def test_repeats_are_one_event_and_an_exact_count(box: Peers) -> None:
-    box.do(send, 2000)
+    box.do(deeds.send_again, 2000)
     (event,) = box.saw(Net)
     assert box.count(event) == 2000
 
@@ -57,14 +53,6 @@ def test_a_bound_port_is_told(box: Peers, attack: str, address: str) -> None:
     assert (event.direction, event.protocol, event.address, event.port) == (Direction.BIND, Protocol.UDP, address, 5353)
 
 
-def bind_without_a_say() -> None:
-    import socket
-
-    for kind, port in ((socket.SOCK_DGRAM, 0), (socket.SOCK_STREAM, 5454)):
-        with socket.socket(socket.AF_INET, kind) as sock:
-            sock.bind(("127.0.0.1", port))
-
-
 def test_a_port_that_the_kernel_picks_and_a_stream_that_does_not_listen_are_no_news(box: Peers) -> None:
-    box.do(bind_without_a_say)
+    box.do(deeds.bind_without_a_say)
     assert box.saw(Net) == []

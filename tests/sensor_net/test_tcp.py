@@ -5,12 +5,14 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import Self
 
 import pytest
 
 from agent.sensor import layout
 from model.event import Direction, Net, Protocol
 from tests.containers.network import Namespace
+from tests.sensor_net import deeds
 from tests.sensor_net.peers import Peers, eventually
 
 REFUSED, GIVEN_UP, UNKNOWN = 111, 125, -1
@@ -38,14 +40,6 @@ def accept_all(server: socket.socket) -> None:
             server.accept()[0].close()
 
 
-def connect(address: str, port: int, times: int) -> None:
-    import socket
-
-    for _ in range(times):
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as sock:
-            sock.connect_ex((address, port))
-
-
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_to_connect_is_one_event_of_its_process(box: Peers, attack: str, port: int, way: str) -> None:
     box.run(attack, way, "127.0.0.1", str(port))
@@ -66,38 +60,22 @@ def test_a_connection_over_ipv6_is_seen(box: Peers, attack: str) -> None:
 
 
 def test_repeats_are_one_event_and_an_exact_count(box: Peers, port: int) -> None:
-    box.do(connect, "127.0.0.1", port, 500)
+    box.do(deeds.connect, "127.0.0.1", port, 500)
     (event,) = box.saw(Net)
     assert box.count(event) == 500
 
 
 def test_an_ipv4_peer_is_the_same_through_an_ipv6_socket(box: Peers, port: int) -> None:
-    box.do(connect, "127.0.0.1", port, 2)
-    box.do(connect, "::ffff:127.0.0.1", port, 3)
+    box.do(deeds.connect, "127.0.0.1", port, 2)
+    box.do(deeds.connect, "::ffff:127.0.0.1", port, 3)
     (event,) = box.saw(Net)
     assert box.count(event) == 5
 
 
 def test_processes_on_all_cpus_lose_no_count(box: Peers, port: int) -> None:
-    box.do(connect_from_four, port, 400)
+    box.do(deeds.connect_from_four, port, 400)
     assert box.total(layout.KIND_NET) == 1600
     assert len(box.saw(Net)) == 1
-
-
-def connect_from_four(port: int, times: int) -> None:
-    import os
-    import socket
-
-    children = []
-    for _ in range(4):
-        child = os.fork()
-        if not child:
-            for _ in range(times):
-                with socket.socket() as sock:
-                    sock.connect(("127.0.0.1", port))
-            os._exit(0)
-        children.append(child)
-    assert all(os.waitpid(child, 0)[1] == 0 for child in children)
 
 
 @pytest.mark.parametrize("way", ["tcp", "tcp-nonblocking", "tcp-fast-open", "tcp-uring"])
@@ -111,47 +89,24 @@ def test_a_refused_connection_is_a_second_behaviour_of_the_same_process(box: Pee
 
 
 def test_refusals_are_counted_exactly(box: Peers) -> None:
-    box.do(connect, "127.0.0.1", CLOSED_PORT, 300)
+    box.do(deeds.connect, "127.0.0.1", CLOSED_PORT, 300)
     assert [box.count(event) for event in box.saw(Net)] == [300, 300]
 
 
 def test_success_is_no_second_event(box: Peers, port: int) -> None:
-    box.do(connect, "127.0.0.1", port, 1)
+    box.do(deeds.connect, "127.0.0.1", port, 1)
     assert [event.result for event in box.saw(Net)] == [UNKNOWN]
-
-
-def connect_and_give_up(address: str) -> None:
-    import contextlib
-    import socket
-
-    with socket.socket() as sock, contextlib.suppress(BlockingIOError):
-        sock.setblocking(False)
-        sock.connect((address, 80))
 
 
 def test_an_attempt_that_is_given_up_before_an_answer_is_told(box: Peers, namespace: Namespace) -> None:
     silent(namespace)
-    box.do(connect_and_give_up, "192.0.2.2", within=namespace.path)
+    box.do(deeds.connect_and_give_up, "192.0.2.2", within=namespace.path)
     assert [event.result for event in box.saw(Net)] == [UNKNOWN, GIVEN_UP]
-
-
-def connect_and_be_killed(address: str) -> None:
-    import os
-    import signal
-    import socket
-
-    child = os.fork()
-    if not child:
-        with socket.socket() as sock:
-            sock.setblocking(False)
-            sock.connect_ex((address, 80))
-            os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
 
 
 def test_a_process_that_is_killed_while_it_connects_leaves_its_name(box: Peers, namespace: Namespace) -> None:
     silent(namespace)
-    box.do(connect_and_be_killed, "192.0.2.2", within=namespace.path)
+    box.do(deeds.connect_and_be_killed, "192.0.2.2", within=namespace.path)
     attempt, end = box.saw(Net)
     assert (end.result, end.actor) == (GIVEN_UP, attempt.actor)
 
@@ -169,8 +124,8 @@ def silent(namespace: Namespace) -> None:
 
 
 def test_nothing_is_kept_of_connections_that_were_answered(box: Peers, port: int) -> None:
-    box.do(connect, "127.0.0.1", port, 20)
-    box.do(connect, "127.0.0.1", CLOSED_PORT, 20)
+    box.do(deeds.connect, "127.0.0.1", port, 20)
+    box.do(deeds.connect, "127.0.0.1", CLOSED_PORT, 20)
     assert list(box.bench.sensor.map("connecting").items()) == []
 
 
@@ -190,19 +145,9 @@ def test_who_comes_is_told_of_the_listening_process(box: Peers, attack: str) -> 
     assert comer.actor == listener.actor
 
 
-def serve(port: int, times: int, family: int) -> None:
-    import socket
-
-    address = "::1" if family == socket.AF_INET6 else "127.0.0.1"
-    with socket.create_server((address, port), family=family, backlog=64) as server:
-        for _ in range(times):
-            with socket.create_connection((address, port)):
-                server.accept()[0].close()
-
-
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6], ids=["ipv4", "ipv6"])
 def test_a_peer_that_comes_again_from_another_port_is_no_news(box: Peers, family: int) -> None:
-    box.do(serve, 5454, 50, int(family))
+    box.do(deeds.serve, 5454, 50, int(family))
     (comer,) = box.saw_net(Direction.INGRESS)
     assert box.count(comer) == 50
 
@@ -236,7 +181,7 @@ class Listening:
     def __init__(self, box: Peers) -> None:
         self._box = box
 
-    def __enter__(self) -> "Listening":
+    def __enter__(self) -> Self:
         said, say = os.pipe()
         asked, ask = os.pipe()
         self._child = os.fork()
@@ -278,13 +223,6 @@ def test_each_box_has_its_own(make_box: Callable[[], Peers], attack: str, port: 
     assert [event.port for event in second.saw(Net)] == [CLOSED_PORT, CLOSED_PORT]
 
 
-def connect_by_mptcp(port: int) -> None:
-    import socket
-
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262) as sock:
-        sock.connect(("127.0.0.1", port))
-
-
 def test_multipath_tcp_is_no_way_around(box: Peers, port: int) -> None:
-    box.do(connect_by_mptcp, port)
+    box.do(deeds.connect_by_mptcp, port)
     assert {(event.address, event.port) for event in box.saw(Net)} == {("127.0.0.1", port)}
