@@ -1,9 +1,15 @@
-/* i386's one call for all about sockets, and io_uring's ways around the calls. What they come to is in unix.bpf.c and
- * socket.bpf.c; addresses of AF_INET are seen below all of them (net.bpf.c).
+/* i386's one call for all about sockets, and io_uring's ways around the calls. They end in the functions of unix.bpf.c and
+ * socket.bpf.c, which are included before. Addresses of AF_INET are seen below all calls (net.bpf.c).
  */
 
 /* include/uapi/linux/net.h */
-enum { SOCKETCALL_SOCKET = 1, SOCKETCALL_CONNECT = 3, SOCKETCALL_SENDTO = 11, SOCKETCALL_SENDMSG = 16, SOCKETCALL_SENDMMSG = 20 };
+enum {
+	SOCKETCALL_SOCKET = 1,
+	SOCKETCALL_CONNECT = 3,
+	SOCKETCALL_SENDTO = 11,
+	SOCKETCALL_SENDMSG = 16,
+	SOCKETCALL_SENDMMSG = 20
+};
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(compat_socketcall, struct pt_regs *regs, long result)
@@ -18,7 +24,8 @@ int BPF_PROG(compat_socketcall, struct pt_regs *regs, long result)
 	if (!current_proc())
 		return 0;
 	/* As many as the call has: beyond them may be no memory. */
-	if (bpf_probe_read_user(a, call == SOCKETCALL_SENDTO ? sizeof(a) : 3 * sizeof(*a), (void *)compat_argument(regs, 1))) {
+	if (bpf_probe_read_user(a, call == SOCKETCALL_SENDTO ? sizeof(a) : 3 * sizeof(*a),
+				(void *)compat_argument(regs, 1))) {
 		count(COUNTER_READ_FAILED);
 		return 0;
 	}

@@ -140,7 +140,8 @@ int BPF_PROG(on_tcp_state, struct sock *sk, int from, int to)
 			answered(sk, to);
 		return 0;
 	}
-	if (to != LISTENING && CHANGE(from, to) != CHANGE(SYN_RECV, ESTABLISHED) && CHANGE(from, to) != CHANGE(CLOSED, SYN_SENT))
+	if (to != LISTENING && CHANGE(from, to) != CHANGE(SYN_RECV, ESTABLISHED) &&
+	    CHANGE(from, to) != CHANGE(CLOSED, SYN_SENT))
 		return 0;
 	if (sk->sk_protocol != IPPROTO_TCP) /* MPTCP's own socket: what carries it are TCP ones */
 		return 0;

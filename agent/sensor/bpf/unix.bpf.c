@@ -45,7 +45,8 @@ NOINLINE int novel_peer(struct flow_key *key, struct peer *peer, struct proc *p)
 	look.v = &peer->v;
 	look.dev = peer->v.dev;
 	look.class = WHAT(KIND_UNIX, peer->v.layer, 0);
-	look.wires_only = bpf_map_lookup_elem(&flows, key) != NULL; /* one that has an entry was counted there already */
+	/* One that has an entry was counted there already. */
+	look.wires_only = bpf_map_lookup_elem(&flows, key) != NULL;
 	if (!peer->by_name)
 		look_up_parents(&look);
 	if (look.counted)
@@ -302,13 +303,15 @@ int BPF_PROG(call_sendmmsg, struct pt_regs *regs, long ret)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(compat_connect, struct pt_regs *regs, long ret)
 {
-	return connected(compat_argument(regs, 0), compat_argument(regs, 1), compat_argument(regs, 2), (s32)ret, FILE_COMPAT);
+	return connected(compat_argument(regs, 0), compat_argument(regs, 1), compat_argument(regs, 2), (s32)ret,
+			 FILE_COMPAT);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(compat_sendto, struct pt_regs *regs, long ret)
 {
-	return sent_to(compat_argument(regs, 0), compat_argument(regs, 4), compat_argument(regs, 5), (s32)ret, FILE_COMPAT);
+	return sent_to(compat_argument(regs, 0), compat_argument(regs, 4), compat_argument(regs, 5), (s32)ret,
+		       FILE_COMPAT);
 }
 
 SEC("?tp_btf/sys_exit")
@@ -322,6 +325,6 @@ int BPF_PROG(compat_sendmmsg, struct pt_regs *regs, long ret)
 {
 	s32 sent = ret;
 
-	return sent_messages(compat_argument(regs, 0), compat_argument(regs, 1), sent < 0 ? 1 : sent, sent, COMPAT_STRIDE,
-			     FILE_COMPAT);
+	return sent_messages(compat_argument(regs, 0), compat_argument(regs, 1), sent < 0 ? 1 : sent, sent,
+			     COMPAT_STRIDE, FILE_COMPAT);
 }
