@@ -243,14 +243,17 @@ class Unix(Struct, frozen=True, gc=False, tag="unix", tag_field="kind"):
 
 
 class Dns(Struct, frozen=True, gc=False, tag="dns", tag_field="kind"):
-    """A DNS message that the container's socket received, parsed in user space. From cgroup_skb/ingress, port 53."""
+    """A DNS answer that the container's socket received from port 53, or a query that it sent there, parsed in user space.
+
+    From cgroup_skb/ingress and egress. The process is not known: its connect or sendto is an event of its own.
+    """
 
     time_ns: int
     container: int
     server: str
     name: str
     type: int  # RR type asked for
-    rcode: int
+    rcode: int  # -1: a query
     addresses: tuple[str, ...]
     aliases: tuple[str, ...]  # CNAMEs on the way
     ttl_s: int
@@ -305,6 +308,16 @@ class Privilege(Struct, frozen=True, gc=False, tag="privilege", tag_field="kind"
     after: int
 
 
+class Program(Struct, frozen=True, gc=False, tag="program", tag_field="kind"):
+    """What the bytes of an executed or loaded file are. Once a file (device, real inode, generation, ctime), by the agent's worker."""
+
+    time_ns: int
+    container: int
+    file: File
+    sha256: str  # "" if it could not be read
+    error: str  # why not
+
+
 class FlowCount(Struct, frozen=True, gc=False, tag="count", tag_field="kind"):
     """How often a known flow was seen. Monotone since its first sight; from the sweep of the flow map."""
 
@@ -336,5 +349,5 @@ class Gap(Struct, frozen=True, gc=False, tag="gap", tag_field="kind"):
 
 Event: TypeAlias = (
     Exec | Exit | Open | Many | Load | Change | Net | Socket | Unix | Dns
-    | Cgroup | Handover | Mount | Left | Privilege | FlowCount | Gap
+    | Cgroup | Handover | Mount | Left | Privilege | Program | FlowCount | Gap
 )  # fmt: skip
