@@ -1,0 +1,1 @@
+"""One file a subject. Each gives rows for what it measured."""
