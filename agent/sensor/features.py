@@ -57,7 +57,7 @@ def object_path(folder: Path = Path(__file__).parent / "bpf") -> Path:
     """The compiled object for this machine. Raises SensorError with what to do where there is none."""
     path = folder / f"sensor.{platform.machine()}.o"
     if not path.exists():
-        raise SensorError(f"{path} is missing\nhint: `make build` compiles it (needs clang, llvm, libbpf-dev)")
+        raise SensorError(f"{path} is missing\nhint: `make object` compiles it (needs clang, llvm, libbpf-dev)")
     return path
 
 

@@ -4,7 +4,7 @@
 
 #include "kernel.h"
 
-char LICENSE[] SEC("license") = "Dual BSD/GPL";
+char LICENSE[] SEC("license") = "GPL";
 
 /* Constants set before load. */
 const volatile u64 seed = 0;		     /* random per boot, never shown: hashes can't be chosen from inside */
@@ -34,8 +34,8 @@ volatile u64 host_mount_namespace = 0;
 extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym;
 #define AS(type, p) ((struct type *)bpf_rdonly_cast((void *)(p), bpf_core_type_id_kernel(struct type)))
 #define OUTER(type, member, p) AS(type, (u64)(p)-bpf_core_field_offset(struct type, member))
-/* One 64-bit word at an address. */
-#define WORD(p) (*(u64 *)bpf_rdonly_cast((void *)(p), 0))
+/* One 64-bit word at an address, as a number. Any struct that begins with one will do; void is possible since 6.17 only. */
+#define WORD(p) ((u64)AS(timespec64, p)->tv_sec)
 
 /* key: enum counter. Written here, read by Python. Never full. */
 struct {

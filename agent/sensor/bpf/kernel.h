@@ -24,6 +24,9 @@ typedef _Bool bool;
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct timespec64 {
+	s64 tv_sec;
+};
 struct list_head {
 	struct list_head *next;
 };
@@ -196,12 +199,17 @@ struct signal_struct {
 	struct tty_struct *tty;
 	int group_exit_code;
 };
+struct user_namespace {
+	int level;
+};
 struct cred {
 	kuid_t uid;
 	kgid_t gid;
+	kuid_t suid;
 	kuid_t euid;
 	kernel_cap_t cap_permitted;
 	kernel_cap_t cap_effective;
+	struct user_namespace *user_ns;
 };
 struct nsproxy {
 	struct mnt_namespace *mnt_ns;
