@@ -309,7 +309,7 @@ class Privilege(Struct, frozen=True, gc=False, tag="privilege", tag_field="kind"
 
 
 class Program(Struct, frozen=True, gc=False, tag="program", tag_field="kind"):
-    """What the bytes of an executed or loaded file are. Once a file (device, real inode, generation, ctime), by the agent's worker."""
+    """What the bytes of an executed or loaded file are. Once a file (device, real inode, generation, ctime)."""
 
     time_ns: int
     container: int

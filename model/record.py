@@ -12,6 +12,11 @@ from model.verdict import Verdict
 SCHEMA = 1
 
 
+def _schema() -> int:
+    """A default that msgspec does not omit."""
+    return SCHEMA
+
+
 class Where(Struct, frozen=True, gc=False, omit_defaults=True):
     """The agent that wrote a record. Constant for a run."""
 
@@ -33,7 +38,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     verdict: Verdict | None = None
     tier: int = 2  # hooks that saw it: 1 LSM and fentry, 2 tracepoints and cgroup hooks, 3 without BPF
     late: bool = False  # judged again after the container's identity was known
-    schema: int = SCHEMA
+    schema: int = field(default_factory=_schema)  # always written: an old line must not read as a newer schema's
     also: dict[str, Any] = {}  # fields of a newer schema: kept, not understood
 
 
@@ -59,7 +64,7 @@ class Finding(Struct, frozen=True, omit_defaults=True):
     standing: bool = False
     mode: str = "alert"
     kind: str = field(default_factory=lambda: "finding")  # always written: readers tell lines apart by it
-    schema: int = SCHEMA
+    schema: int = field(default_factory=_schema)  # always written: an old line must not read as a newer schema's
 
 
 class Note(Struct, frozen=True, omit_defaults=True):
@@ -71,7 +76,7 @@ class Note(Struct, frozen=True, omit_defaults=True):
     kind: str  # start, stop, heartbeat, policies, clock
     time_ns: int  # boot time
     says: dict[str, Any] = {}
-    schema: int = SCHEMA
+    schema: int = field(default_factory=_schema)  # always written: an old line must not read as a newer schema's
 
 
 def wall_time(ns: int) -> str:

@@ -51,7 +51,7 @@ class Object:
                 shape = shape_of(self._types, name)
                 if (shape.format, tuple(shape.names)) != (value.format, getattr(layout, f"{constant}_FIELDS")):
                     message = f"{path} was built with another struct {name} than this agent reads"
-                    raise SensorError(f"{message}\nhint: `make build` compiles it anew")
+                    raise SensorError(f"{message}\nhint: `make object` compiles it anew")
 
     def skip(self, program: str) -> None:
         """Leave the program out of the load."""
