@@ -81,7 +81,9 @@ int BPF_PROG(on_task_made, struct task_struct *task, u64 flags)
 			count(COUNTER_NO_RECORD);
 			return 0;
 		}
+		watch_credentials(mine, CHANGED_IN_PLACE);
 		*p = *mine;
+		p->tid = task->pid;
 		if (!(flags & CLONE_THREAD))
 			born(p, task, me);
 		return 0;

@@ -223,6 +223,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	if (v.layer == LAYER_NEW_MOUNT && p->by.session == SESSION_RUNTIME)
 		v.layer = LAYER_HOST;
 	note_program(p, task, &v);
+	watch_credentials(p, file->f_inode->i_mode & S_ISUID ? CHANGED_BY_SET_USER_ID : CHANGED_BY_EXEC);
 	renew_who(p, now);
 	s = begin(KIND_EXEC, &p->by, now, sizeof(*e));
 	if (!s)

@@ -12,7 +12,7 @@
 #define VEDETTE_FLOW_BPF_H
 
 #include "path.bpf.h"
-#include "task.bpf.h"
+#include "privilege.bpf.h"
 
 /* Written here and by the program `answer`; removed by the sweep. Full: COUNTER_MAP_FULL and the budget's `over`. */
 struct {
@@ -22,15 +22,6 @@ struct {
 	__type(key, struct flow_key);
 	__type(value, struct flow);
 } flows SEC(".maps");
-
-/* Full: the event is sent as if there were no budget, and COUNTER_NO_BUDGET says so. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, struct budget_key);
-	__type(value, struct budget);
-} budgets SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -80,52 +71,6 @@ struct admission {
 static __always_inline u64 actor_word(const struct proc *p)
 {
 	return (u64)p->by.pid << 32 | (u32)(p->by.started_ns / 1000);
-}
-
-NOINLINE int make_budget(struct budget_key *key, u64 now)
-{
-	struct budget fresh = {};
-	u64 kind;
-
-	if (!key)
-		return 0;
-	kind = key->kind & 31;
-	HIDE(kind);
-	kind &= 31;
-	fresh.quota = allowances[kind].quota;
-	fresh.rate = allowances[kind].rate;
-	fresh.burst = fresh.tokens = allowances[kind].burst;
-	fresh.refill_ns = now;
-	return bpf_map_update_elem(&budgets, key, &fresh, BPF_NOEXIST);
-}
-
-static __always_inline struct budget *budget_of(u64 container, u32 kind, u64 now)
-{
-	struct budget_key key = { .container = container, .kind = kind };
-	struct budget *b = bpf_map_lookup_elem(&budgets, &key);
-
-	if (b)
-		return b;
-	make_budget(&key, now);
-	b = bpf_map_lookup_elem(&budgets, &key);
-	if (!b)
-		count(COUNTER_NO_BUDGET);
-	return b;
-}
-
-static __always_inline bool take_token(struct budget *b, u64 now)
-{
-	u64 was = b->refill_ns, tokens;
-	s64 fresh = now > was ? (now - was) * b->rate / 1000000000ull : 0;
-
-	if (fresh && __sync_val_compare_and_swap(&b->refill_ns, was, now) == was) {
-		tokens = b->tokens + fresh;
-		b->tokens = tokens > b->burst ? b->burst : tokens; /* a racing taker may gain one: harmless */
-	}
-	if ((s64)__sync_fetch_and_add(&b->tokens, -1) > 0)
-		return true;
-	add(&b->tokens, 1);
-	return false;
 }
 
 /* The hash of it, with an entry that says what it stands for; 0: no room. */
@@ -178,7 +123,8 @@ NOINLINE int name_who(struct proc *p, u64 now)
 /* Make `who` anew: after an exec, a change of credentials or of the policies. */
 static __always_inline void renew_who(struct proc *p, u64 now)
 {
-	read_credentials(p, bpf_get_current_task_btf());
+	watch_credentials(p, CHANGED_IN_PLACE);
+	p->by.tty = bpf_get_current_task_btf()->signal->tty != NULL;
 	name_who(p, now);
 }
 
@@ -187,7 +133,7 @@ static __always_inline u64 who_of(struct proc *p, u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (p->who && p->cred == (u64)task->cred && p->generation == generation)
+	if (p->who && p->cred == (u64)task->real_cred && p->generation == generation)
 		return p->who;
 	renew_who(p, now);
 	return p->who;

@@ -8,17 +8,29 @@
 
 #include "core_fixes.bpf.h"
 
+/* What a task may do: the objective credentials, which no override for the length of a call touches. */
+struct credentials {
+	u64 permitted;
+	u64 user_namespace; /* its address: one that is in use is not handed out again */
+	u32 user_level;	    /* 0: the host's */
+	u32 uid;
+	u32 euid;
+	u32 suid;
+};
+
 struct proc {
 	struct actor by;
 	u64 who;	   /* 0: not made yet, or no room */
 	u64 cred;	   /* the credentials that `who` was made from */
-	u64 capabilities;  /* effective, as last seen */
 	u64 last_superblock; /* last look-up in the mount table */
 	u64 exe_ino;
 	u32 exe_dev;
 	u32 generation;	   /* of the policies, in `who` */
 	u32 last_kind;
 	u32 left;	   /* moved out of the container's cgroup */
+	u32 tid;	   /* of the task that the record was made for */
+	u32 pad;
+	struct credentials rights; /* as last seen */
 };
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -108,12 +120,15 @@ static __always_inline bool is_host(u64 container)
 
 static __always_inline void read_credentials(struct proc *p, struct task_struct *task)
 {
-	const struct cred *c = task->cred;
+	const struct cred *c = task->real_cred;
 
 	p->cred = (u64)c;
-	p->by.euid = c->euid.val;
-	p->capabilities = c->cap_effective.val;
-	p->by.tty = task->signal->tty != NULL;
+	p->by.euid = p->rights.euid = c->euid.val;
+	p->rights.uid = c->uid.val;
+	p->rights.suid = c->suid.val;
+	p->rights.permitted = c->cap_permitted.val;
+	p->rights.user_namespace = (u64)c->user_ns;
+	p->rights.user_level = c->user_ns->level;
 }
 
 /* A process of its own, made by `by`. */
@@ -136,6 +151,8 @@ static __always_inline struct proc *enter(struct task_struct *task, u64 containe
 	}
 	born(p, task, by);
 	read_credentials(p, task);
+	p->tid = task->pid;
+	p->by.tty = task->signal->tty != NULL;
 	p->by.container = container;
 	p->by.session = SESSION_RUNTIME;
 	p->who = 0;
