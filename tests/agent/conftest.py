@@ -1,0 +1,102 @@
+"""An agent that lives as long as the session and watches every box, and agents of one test alone."""
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+
+from agent.outputs.stamp import boot_ns
+from tests.agent.daemon import Daemon
+from tests.agent.sight import Book, Sight
+from tests.containers.containerd import Containerd
+from tests.containers.runc import Box
+from tests.containers.spec import MIGHTY_CAPABILITIES, Recipe
+from tests.containers.workshop import Workshop
+
+RULES = Path(__file__).parent / "rules"
+
+
+@pytest.fixture(scope="session")
+def roots(workshop: Workshop, containerd: Containerd) -> list[str]:
+    """Where the tests' runtimes keep their records."""
+    return [f"runc:{workshop.runtime_root}", f"containerd:{containerd.state}"]
+
+
+@pytest.fixture(scope="session")
+def daemon(workshop: Workshop, roots: list[str]) -> Iterator[Daemon]:
+    """The session's agent, with the policies of `rules/`. Some seconds once."""
+    folder = workshop.folder / "agent"
+    folder.mkdir()
+    with Daemon(folder, RULES, roots) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def book(daemon: Daemon) -> Book:
+    return Book(daemon.log)
+
+
+@pytest.fixture
+def agent(book: Book) -> Sight:
+    """What the session's agent writes of what happens in this test."""
+    return Sight(book, boot_ns())
+
+
+class StartAgent(Protocol):
+    """The fixture `agent_of_its_own`."""
+
+    def __call__(self, rules: Mapping[str, str] | None = None, **settings: Any) -> Daemon: ...
+
+
+@pytest.fixture
+def agent_of_its_own(roots: list[str], workshop: Workshop) -> Iterator[StartAgent]:
+    """Makes agents that live as long as the test: `agent_of_its_own({"web.yaml": "…"})`. Not started: it does `with`."""
+    with ExitStack() as stack:
+
+        def make(rules: Mapping[str, str] | None = None, **settings: Any) -> Daemon:
+            folder = workshop.folder / f"agent-{secrets.token_hex(3)}"
+            (folder / "rules").mkdir(parents=True)
+            for name, text in {"marks.yaml": (RULES / "marks.yaml").read_text(), **(rules or {})}.items():
+                (folder / "rules" / name).write_text(text)
+            return stack.enter_context(Daemon(folder, folder / "rules", roots, settings))
+
+        yield make
+
+
+def a_name(kind: str) -> str:
+    """A container's name that the policies for `kind-*` select."""
+    return f"{kind}-{secrets.token_hex(3)}"
+
+
+class MakeNamedBox(Protocol):
+    """The fixture `a_box`."""
+
+    def __call__(self, kind: str, **recipe: Any) -> Box: ...
+
+
+@pytest.fixture
+def a_box(workshop: Workshop, daemon: Daemon) -> Iterator[MakeNamedBox]:
+    """Makes boxes that live as long as the test: `a_box("web", readonly=True)` is called web-…"""
+    with ExitStack() as stack:
+
+        def make(kind: str, **recipe: Any) -> Box:
+            return stack.enter_context(Box(workshop, Recipe(name=a_name(kind), **recipe)))
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def plain(workshop: Workshop, daemon: Daemon) -> Iterator[Box]:
+    """A box as it comes, which the agent saw from its beginning."""
+    with Box(workshop, Recipe(name=a_name("plain"))) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def mighty(workshop: Workshop, daemon: Daemon) -> Iterator[Box]:
+    """One that may mount and use handles."""
+    with Box(workshop, Recipe(name=a_name("mighty"), capabilities=MIGHTY_CAPABILITIES)) as box:
+        yield box
