@@ -48,7 +48,7 @@ class LiveKernel:
         if place is None:
             return False
         kind = layout.KIND_OPEN if folder.kind is Open else layout.KIND_CHANGE
-        what = kind << 24 | int(folder.layer) << 16 | folder.use
+        what = kind << 24 | folder.layer.number << 16 | folder.use
         names = hash_names(self._seed, to_bytes(place[1]))
         prefix = Prefix(folder.container, names, folder.device, what)
         return self._install(prefix, children_only=scope != TREE)

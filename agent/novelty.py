@@ -69,7 +69,7 @@ class Novelty:
         if type(event) is Open:
             self._file(origin, event.file.path, event.file.device, event.file.layer, Open, int(event.access) & 3)
         elif type(event) is Change:
-            self._file(origin, event.file.path, event.file.device, event.file.layer, Change, int(event.operation))
+            self._file(origin, event.file.path, event.file.device, event.file.layer, Change, event.operation.number)
         elif type(event) is Net and event.direction.name == "EGRESS":
             self._peer(event, origin)
 
@@ -109,7 +109,7 @@ class Novelty:
     def _peer(self, event: Net, origin: Origin) -> None:
         address = ip_address(event.address)
         network = ip_network((address, 24 if address.version == 4 else 64), strict=False)
-        peers = Peers(origin.container.cgroup, network, event.port, int(event.protocol), int(event.direction))
+        peers = Peers(origin.container.cgroup, network, event.port, int(event.protocol), event.direction.number)
         if self._count(peers) < FIRST:
             return
         verdict = self._uniform_network(origin, "egress", network, event.port, int(event.protocol))

@@ -4,35 +4,47 @@ Times are nanoseconds of the boot clock (CLOCK_BOOTTIME). Text is in the reversi
 container's first mount table names them; a file that no mount of the container holds keeps its path inside its filesystem.
 """
 
-from enum import IntEnum, IntFlag
-from typing import TypeAlias
+from enum import IntEnum, IntFlag, StrEnum
+from typing import Self, TypeAlias
 
 from msgspec import Struct
 
 
-class Session(IntEnum):
+class Word(StrEnum):
+    """A word in records; `number` is what the border with the kernel has for it."""
+
+    number: int
+
+    def __new__(cls, word: str, number: int) -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.number = number
+        return member
+
+
+class Session(Word):
     """How a process came into its container."""
 
-    RUNTIME = 1  # the runtime's own steps before the handover (runc init): recorded, never learned, never judged
-    MAIN = 2  # the container's own program and what it started
-    EXEC = 3  # entered later from outside: `docker exec`, `kubectl exec`, nsenter
-    STANDING = 4  # was running before the agent: whether main or exec can't be known
+    RUNTIME = "runtime", 1  # the runtime's own steps before the handover (runc init): recorded, never learned, never judged
+    MAIN = "main", 2  # the container's own program and what it started
+    EXEC = "exec", 3  # entered later from outside: `docker exec`, `kubectl exec`, nsenter
+    STANDING = "standing", 4  # was running before the agent: whether main or exec can't be known
 
 
-class Layer(IntEnum):
+class Layer(Word):
     """Where a file's bytes live."""
 
-    IMAGE = 1  # the image's own read-only layers
-    WRITABLE = 2  # the container's writable layer: created or changed since it started
-    VOLUME = 3  # another filesystem that the runtime mounted: bind mount, volume
-    TMPFS = 4  # memory filesystem that the runtime mounted
-    NEW_MOUNT = 5  # a filesystem that the runtime did not mount: no path rule allows what is on it
-    MEMFD = 6  # anonymous memory: memfd_create
-    PROC = 7  # procfs, not below a process's folder
-    PROC_SELF = 8  # procfs, the process's own folder
-    PROC_OTHER = 9  # procfs, another process's folder
-    ROOT = 10  # a root filesystem without layers: image and changes can't be told apart
-    HOST = 11  # the host's own mount namespace, seen in the runtime's steps only
+    IMAGE = "image", 1  # the image's own read-only layers
+    WRITABLE = "writable", 2  # the container's writable layer: created or changed since it started
+    VOLUME = "volume", 3  # another filesystem that the runtime mounted: bind mount, volume
+    TMPFS = "tmpfs", 4  # memory filesystem that the runtime mounted
+    NEW_MOUNT = "new_mount", 5  # a filesystem that the runtime did not mount: no path rule allows what is on it
+    MEMFD = "memfd", 6  # anonymous memory: memfd_create
+    PROC = "proc", 7  # procfs, not below a process's folder
+    PROC_SELF = "proc_self", 8  # procfs, the process's own folder
+    PROC_OTHER = "proc_other", 9  # procfs, another process's folder
+    ROOT = "root", 10  # a root filesystem without layers: image and changes can't be told apart
+    HOST = "host", 11  # the host's own mount namespace, seen in the runtime's steps only
 
 
 class Flag(IntFlag):
@@ -59,22 +71,22 @@ class Access(IntFlag):
     APPEND = 16
 
 
-class Operation(IntEnum):
+class Operation(Word):
     """How a file was changed without an open."""
 
-    RENAME = 1
-    LINK = 2
-    SYMLINK = 3
-    UNLINK = 4
-    RMDIR = 5
-    MKDIR = 6
-    TRUNCATE = 7
-    CHMOD = 8
-    CHOWN = 9
-    MKNOD = 10
-    MOUNT = 11
-    UNMOUNT = 12
-    XATTR = 13
+    RENAME = "rename", 1
+    LINK = "link", 2
+    SYMLINK = "symlink", 3
+    UNLINK = "unlink", 4
+    RMDIR = "rmdir", 5
+    MKDIR = "mkdir", 6
+    TRUNCATE = "truncate", 7
+    CHMOD = "chmod", 8
+    CHOWN = "chown", 9
+    MKNOD = "mknod", 10
+    MOUNT = "mount", 11
+    UNMOUNT = "unmount", 12
+    XATTR = "xattr", 13
 
 
 class Protocol(IntEnum):
@@ -195,13 +207,13 @@ class Change(Struct, frozen=True, gc=False, tag="change", tag_field="kind"):
     flow: bytes
 
 
-class Direction(IntEnum):
+class Direction(Word):
     """Of a network flow."""
 
-    EGRESS = 1  # connect, or a datagram sent
-    INGRESS = 2  # accepted
-    LISTEN = 3
-    BIND = 4  # a datagram socket bound to a port
+    EGRESS = "egress", 1  # connect, or a datagram sent
+    INGRESS = "ingress", 2  # accepted
+    LISTEN = "listen", 3
+    BIND = "bind", 4  # a datagram socket bound to a port
 
 
 class Net(Struct, frozen=True, gc=False, tag="net", tag_field="kind"):

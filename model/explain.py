@@ -125,7 +125,7 @@ def _try_socket(entry: Entry, rule: PathRule | UnixRule, event: Unix, allow: boo
 
 
 def _try_file(entry: Entry, rule: PathRule | UnixRule, file: File, allow: bool) -> tuple[bool, str]:  # noqa: FBT001 - private
-    bit, flags = 1 << file.layer, int(file.flags)
+    bit, flags = 1 << file.layer.number, int(file.flags)
     path = canonical(file.path, bit)
     if rule.glob is not None and not rule.glob.matches(path):
         return False, "the path is another"
@@ -137,7 +137,7 @@ def _try_file(entry: Entry, rule: PathRule | UnixRule, file: File, allow: bool) 
 
 
 def _layers(mask: int) -> str:
-    return ", ".join(word for layer, word in _WORDS.items() if mask >> layer & 1)
+    return ", ".join(word for layer, word in _WORDS.items() if mask >> layer.number & 1)
 
 
 def _try_peer(rule: PeerRule, event: Net) -> tuple[bool, str]:

@@ -11,10 +11,10 @@ from model.policy import Network, PathRule, PeerRule, Policy, Rule, Rules, UnixR
 from model.problem import Problem, Text, shown
 from model.verbs import layers_of
 
-_IMAGE = 1 << Layer.IMAGE
-_OF_ITS_OWN = _IMAGE | 1 << Layer.ROOT  # what the container came with, as far as can be told
-_NEW_MOUNT = 1 << Layer.NEW_MOUNT
-_PROCFS = 1 << Layer.PROC | 1 << Layer.PROC_SELF | 1 << Layer.PROC_OTHER
+_IMAGE = 1 << Layer.IMAGE.number
+_OF_ITS_OWN = _IMAGE | 1 << Layer.ROOT.number  # what the container came with, as far as can be told
+_NEW_MOUNT = 1 << Layer.NEW_MOUNT.number
+_PROCFS = 1 << Layer.PROC.number | 1 << Layer.PROC_SELF.number | 1 << Layer.PROC_OTHER.number
 
 Warn = Callable[[str, str, str], None]
 """(source, message, hint)."""
@@ -118,7 +118,12 @@ def _impossible(verb: str, rule: PathRule, layers: int) -> tuple[str, str] | Non
             "what lies below /proc is procfs, not a file's layer",
             'leave "from" out, or say from: [proc, proc_self, proc_other]',
         )
-    if rule.glob is not None and layers == 1 << Layer.MEMFD and rule.glob.below("/") is not True and not _names_memfd(rule):
+    if (
+        rule.glob is not None
+        and layers == 1 << Layer.MEMFD.number
+        and rule.glob.below("/") is not True
+        and not _names_memfd(rule)
+    ):
         return "anonymous memory is named /memfd:…", 'write "/memfd:*" or "/**"'
     return None
 

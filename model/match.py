@@ -20,9 +20,9 @@ from model.verdict import Verdict
 
 ALL_LAYERS = (1 << 32) - 1
 LOOPBACK = 127 << 24 | 1
-_IMAGE = 1 << Layer.IMAGE
-_MEMFD = 1 << Layer.MEMFD
-_PROCESS = 1 << Layer.PROC_SELF | 1 << Layer.PROC_OTHER
+_IMAGE = 1 << Layer.IMAGE.number
+_MEMFD = 1 << Layer.MEMFD.number
+_PROCESS = 1 << Layer.PROC_SELF.number | 1 << Layer.PROC_OTHER.number
 _CLAIMED = int(Flag.CLAIMED | Flag.OUTSIDE)
 _UNSURE = int(Flag.CUT | Flag.UNSTABLE | Flag.DISCONNECTED) | _CLAIMED
 
@@ -55,7 +55,7 @@ def canonical(path: str, bit: int) -> str:
 
 def _without_ids(path: str, bit: int) -> str:
     """The first number is the process: `self` or, for all others, 0. Further ones (threads, descriptors) are 0."""
-    first = "self" if bit >> Layer.PROC_SELF & 1 else "0"
+    first = "self" if bit >> Layer.PROC_SELF.number & 1 else "0"
     names = path.split("/")
     for index, name in enumerate(names):
         if name[:1].isdigit():

@@ -14,16 +14,16 @@ from model.verdict import Depends, Mode, Outcome, Reason, Severity, Verdict
 
 Said = tuple[Policy, Rules]
 
-_IMAGE = 1 << Layer.IMAGE
+_IMAGE = 1 << Layer.IMAGE.number
 _USUAL = sum(
-    1 << layer
+    1 << layer.number
     for layer in (
         Layer.IMAGE, Layer.WRITABLE, Layer.VOLUME, Layer.TMPFS, Layer.PROC, Layer.PROC_SELF, Layer.PROC_OTHER, Layer.ROOT,
     )
 )  # fmt: skip
 _CODE = ("exec", "load")
 _DELETED = int(Flag.DELETED)
-_REWRITTEN = 1 << Layer.PROC_SELF | 1 << Layer.PROC_OTHER | 1 << Layer.MEMFD
+_REWRITTEN = 1 << Layer.PROC_SELF.number | 1 << Layer.PROC_OTHER.number | 1 << Layer.MEMFD.number
 
 _SEVERITIES = {
     Reason.EXEC_FILELESS: Severity.CRITICAL,
@@ -52,7 +52,7 @@ def layers_of(verb: str, rule: Rule, *, deny: bool) -> int:
     if rule.glob is None:
         return _IMAGE
     if rule.layers is not None:
-        return sum(1 << layer for layer in rule.layers)
+        return sum(1 << layer.number for layer in rule.layers)
     return ALL_LAYERS if deny else _IMAGE if verb in _CODE else _USUAL
 
 
@@ -109,13 +109,13 @@ class PathVerb(Verb):
         self._allow = PathTable(self.allows)
         by_layer = _REFUSED_BY_LAYER.get(name, {})
         usual = Reason(f"{name}.not_allowed")
-        self._refused = {int(layer): self._refuse(by_layer.get(layer, usual)) for layer in Layer}
+        self._refused = {layer: self._refuse(by_layer.get(layer, usual)) for layer in Layer}
         self._fileless = self._refuse(Reason.EXEC_FILELESS if name == "exec" else usual)
 
     def decide(self, file: File) -> Verdict:
         """The verdict on one file."""
         layer, path = file.layer, file.path
-        bit = 1 << layer
+        bit = 1 << layer.number
         if bit & _REWRITTEN or "\\" in path:
             path = canonical(path, bit)
         for table in self._deny:
@@ -133,13 +133,13 @@ class PathVerb(Verb):
             return self._allow.find(path, bit)
         return self._allow.of_image(bit) if by_layer(flags) else None
 
-    def refusal(self, layer: int, flags: int) -> Verdict:
+    def refusal(self, layer: Layer, flags: int) -> Verdict:
         """The verdict on what no list allows."""
         return self._fileless if self.name == "exec" and int(flags) & _DELETED else self._refused[layer]
 
     def uniform(self, folder: str, layer: Layer) -> Verdict | None:
         """The one verdict of every unflagged file below this folder, or None where a rule tells them apart."""
-        bit = 1 << layer
+        bit = 1 << layer.number
         path = canonical(folder, bit)
         entries = [*self.denies, *(self.allows if self.listed else ())]
         for entry in entries:
@@ -187,7 +187,9 @@ class PeerVerb(Verb):
         """The verdict on a unix socket."""
         file = event.file
         if file is not None:
-            return self._decide_path(canonical(file.path, 1 << file.layer), 1 << file.layer, int(file.flags), abstract=False)
+            return self._decide_path(
+                canonical(file.path, 1 << file.layer.number), 1 << file.layer.number, int(file.flags), abstract=False
+            )
         return self._decide_path("/" + canonical(event.abstract, 0), _IMAGE, 0, abstract=True)
 
     def _decide_path(self, path: str, bit: int, flags: int, *, abstract: bool) -> Verdict:

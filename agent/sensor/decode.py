@@ -42,12 +42,12 @@ class Decoder:
         self.malformed = 0
         self._name = name
         self._variables = tuple(variables)
-        self._sessions = {0: Session.STANDING, **{int(one): one for one in Session}}  # 0: a hook without a process
-        self._layers = {int(one): one for one in Layer}
+        self._sessions = {0: Session.STANDING, **{one.number: one for one in Session}}  # 0: a hook without a process
+        self._layers = {one.number: one for one in Layer}
         self._flags = [Flag(bits) for bits in range(512)]
         self._access = [Access(bits) for bits in range(32)]
-        self._operations = {int(one): one for one in Operation}
-        self._directions = {int(one): one for one in Direction}
+        self._operations = {one.number: one for one in Operation}
+        self._directions = {one.number: one for one in Direction}
         self._protocols = {int(one): one for one in Protocol}
         self._by_kind = self._table()
 

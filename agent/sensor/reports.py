@@ -21,6 +21,11 @@ KINDS = {
     value: name.removeprefix("KIND_").lower() for name, value in vars(layout).items() if name.startswith("KIND_")
 }  # "exec", "open": the same words as the events' tags
 
+_SESSIONS = {one.number: one for one in Session}
+_LAYERS = {one.number: one for one in Layer}
+_OPERATIONS = {one.number: one for one in Operation}
+_DIRECTIONS = {one.number: one for one in Direction}
+
 
 class Reports:
     """Reads `struct report`. `name`: see decode.Namer."""
@@ -68,7 +73,7 @@ class Reports:
 
     def _file(self, report: "_Report") -> File:
         _who, inode, _names, device, real_device, generation, what = layout.FLOW_KEY.unpack(report.key)
-        layer = Layer(what >> 16 & 0xFF)
+        layer = _LAYERS[what >> 16 & 0xFF]
         path, more = self._name(report.container, device, layer, report.text)
         flags = Flag((what >> 5 & 0x1FF if report.kind != layout.KIND_EXEC else 0) | more | report.cut)
         return File(path, layer, flags, device, inode, real_device, generation, 0)
@@ -88,12 +93,12 @@ class Reports:
         return event.Load(report.first_ns, report.actor(), self._file(report), report.key)
 
     def _change(self, report: "_Report") -> event.Change:
-        operation = Operation(report.what & 0x1F)
+        operation = _OPERATIONS[report.what & 0x1F]
         return event.Change(report.first_ns, report.actor(), operation, self._file(report), None, 0, 0, report.key)
 
     def _net(self, report: "_Report") -> event.Net:
         _who, peer, port, local, *_ = layout.FLOW_KEY_PEER.unpack(report.key)
-        direction, protocol = Direction(report.what >> 8 & 0xF), report.what & 0xFF
+        direction, protocol = _DIRECTIONS[report.what >> 8 & 0xF], report.what & 0xFF
         known = Protocol(protocol) if protocol in set(Protocol) else Protocol.ANY
         serves = direction in (Direction.LISTEN, Direction.INGRESS)
         if serves:  # the key has our own port: of those who come, each has another one
@@ -126,7 +131,7 @@ class _Report:
         values: tuple[Any, ...] = layout.REPORT.unpack_from(raw)
         self.key, self.container, self.exe, _inode, _device, self.euid, _generation, session, tty = values[:9]
         self.count, self.added, self.first_ns, self.last_ns, actor, self.state, retired, tail = values[9:]
-        self.session = Session(session) if session else Session.STANDING  # 0: the entry of `whos` is gone
+        self.session = _SESSIONS[session] if session else Session.STANDING  # 0: the entry of `whos` is gone
         self.tty, self.retired = bool(tty), bool(retired)
         self.pid, self.started_low = actor >> 32, actor & 0xFFFFFFFF
         self.what = int.from_bytes(self.key[36:40], "little") & 0xFFFFFF
