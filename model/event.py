@@ -15,7 +15,7 @@ class Word(StrEnum):
 
     number: int
 
-    def __new__(cls, word: str, number: int) -> Self:
+    def __new__(cls, word: str, number: int) -> Self:  # noqa: D102 - makes the members below
         member = str.__new__(cls, word)
         member._value_ = word
         member.number = number

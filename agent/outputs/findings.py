@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from agent.outputs.causes import Cause, from_verdict, of_its_own, session_of
-from agent.outputs.stamp import Stamp
+from agent.outputs.stamp import Stamp, boot_ns
 from agent.outputs.workload import fingerprint, image_name, label, workload
 from model.event import Event, FlowCount, Session
 from model.record import Finding, Record
@@ -79,7 +79,7 @@ class Findings:
         """End all windows, so that every count is told."""
         while self._windows:
             window = self._windows.popitem(last=False)[1]
-            self._end(window, window.ends_ns)
+            self._end(window, min(window.ends_ns, boot_ns()))
 
     def _violation(self, record: Record) -> None:
         verdict, event = record.verdict, record.event
