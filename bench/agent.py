@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,7 +37,7 @@ class Agent:
         self._said = folder / "said"
         folder.mkdir()
         rules = policies or PROJECT / "rules"
-        options = ("--log", self.log, "--policies", rules, "--output", "none", "--port", "0")
+        options = ["--log", str(self.log), "--policies", str(rules), "--output", "none", "--port", "0"]
         self._command = [sys.executable, "-m", "agent", "run", *options, "--runtime-root", f"runc:{runtime_root}"]
         self._environment = {**os.environ, **(settings or {})}
         self.tally = Tally(self.log)
@@ -78,13 +79,13 @@ class Agent:
     def metrics(self) -> str:
         """Its page for Prometheus."""
         address, port = self.status()["metrics"]
-        with urlopen(f"http://{address}:{port}/metrics", timeout=10) as page:  # noqa: S310 - http to ourselves
+        with urlopen(f"http://{address}:{port}/metrics", timeout=10) as page:
             text: bytes = page.read()
         return text.decode()
 
     def cpu_s(self) -> float:
         """CPU seconds of it, all threads and its worker included."""
-        return sum(times.user + times.system + times.children_user + times.children_system for times in self._family_times())
+        return float(sum(sum(times[:4]) for times in self._family_times()))
 
     def _family_times(self) -> Iterator[Any]:
         for process in self._family():
@@ -101,9 +102,11 @@ class Agent:
     def settle(self) -> Tally:
         """Wait until everything that happened before this call is in the log, counts included; what the log then says."""
         for _ in range(2):  # the first sweep reads the counts, the second one tells that they are written
-            asked_s = time.time()
-            self._until(lambda asked_s=asked_s: self.status().get("time", 0) > asked_s, SETTLE_S, "through with its sweep")
+            self._until(partial(self._swept_since, time.time()), SETTLE_S, "through with its sweep")
         return self.tally.read()
+
+    def _swept_since(self, time_s: float) -> bool:
+        return bool(self.status().get("time", 0) > time_s)
 
     def _until(self, true: Callable[[], bool], patience_s: float, what: str) -> None:
         until_s = time.monotonic() + patience_s

@@ -30,7 +30,7 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    asked = subprocess.run(["git", "-C", PROJECT, "describe", "--always", "--dirty"], capture_output=True, text=True)
+    asked = subprocess.run(["git", "-C", PROJECT, "describe", "--always", "--dirty"], check=False, capture_output=True, text=True)
     return asked.stdout.strip()
 
 

@@ -32,6 +32,7 @@ class _Event(Struct):
     container: int = 0
     file: _File | None = None
     flow: str = ""
+    direction: int = 0
     what: int | str = 0
     count: int = 0
     place: str = ""
@@ -46,6 +47,7 @@ class _Line(Struct):
 class _Flow:
     kind: str
     path: str | None = None
+    direction: int = 0
     itemised: int = 0
     counted: int = 0
 
@@ -60,9 +62,10 @@ class Container:
     lost: Counter[str] = field(default_factory=Counter)  # gaps of other places
     flows: dict[str, _Flow] = field(default_factory=dict)
 
-    def happened(self, kind: str, below: str = "") -> int:
-        """How often, by records, counts and gaps together. `below`: files there, and those without a name."""
+    def happened(self, kind: str, below: str = "", direction: int = 0) -> int:
+        """How often, by records, counts and gaps together. `below`: files there, and those without a name; `direction`: peers."""
         flows = (flow for flow in self.flows.values() if flow.kind == kind and (flow.path or below).startswith(below))
+        flows = (flow for flow in flows if not direction or flow.direction == direction)
         return sum(max(flow.itemised, flow.counted) for flow in flows) + self.over[kind]
 
     @property
@@ -80,7 +83,8 @@ class Container:
             flow.counted = max(flow.counted, event.count)
         elif event.flow:
             flow = self.flows.setdefault(event.flow, _Flow(event.kind))
-            flow.path, flow.itemised = event.file.path if event.file else None, flow.itemised + 1
+            flow.path, flow.direction = event.file.path if event.file else None, event.direction
+            flow.itemised += 1
         if event.kind == "exec" and event.file:
             self.programs[event.file.path] += 1
 

@@ -25,7 +25,7 @@ def measure(shop: Shop) -> Iterator[Row]:
     works: dict[str, Work] = {name: partial(_run, shop.scaled(count), work) for name, work, count, _ in WORKS}
     pairs = in_turns(shop, works)
     for name, _, _, target in WORKS:
-        yield row(f"{name}: its CPU", cpu_ratios(pairs[name]), "×", target, _note(pairs[name]))
+        yield row(f"{name}: its CPU", cpu_ratios(pairs[name]), "times", target, _note(pairs[name]))
 
 
 def _run(count: int, work: str, box: Box) -> Sample:
