@@ -80,9 +80,7 @@ class Sight:
         self._book, self._since_ns = book, since_ns
         self._marks = itertools.count()
 
-    def sees(
-        self, container: Container | int, kind: Kind, *, within_s: float = PATIENCE_S, **conditions: Any
-    ) -> Record:
+    def sees(self, container: Container | int, kind: Kind, *, within_s: float = PATIENCE_S, **conditions: Any) -> Record:
         """The first record of that container and kind that fits; waits for it. A condition is a value or asks one."""
         deadline = time.monotonic() + within_s
         while True:
