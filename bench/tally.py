@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from agent.sensor.reports import KINDS
+from model.event import Direction
 
 COUNTED_IN = {"budget.unsent"}  # gaps of what is in a flow's count already
 NOT_ITEMISED = {"budget"}  # gaps by the container's own budget: counted, as promised
@@ -62,10 +63,10 @@ class Container:
     lost: Counter[str] = field(default_factory=Counter)  # gaps of other places
     flows: dict[str, _Flow] = field(default_factory=dict)
 
-    def happened(self, kind: str, below: str = "", direction: int = 0) -> int:
+    def happened(self, kind: str, below: str = "", direction: Direction | None = None) -> int:
         """How often, by records, counts and gaps together. `below`: files there, and those without a name; `direction`: peers."""
         flows = (flow for flow in self.flows.values() if flow.kind == kind and (flow.path or below).startswith(below))
-        flows = (flow for flow in flows if not direction or flow.direction == direction)
+        flows = (flow for flow in flows if direction is None or flow.direction == direction)
         return sum(max(flow.itemised, flow.counted) for flow in flows) + self.over[kind]
 
     @property
