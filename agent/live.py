@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
-from agent import app
+from agent import app, down
 from agent.hashing import Hashing
 from agent.kernel import LiveKernel
 from agent.node import cgroups
@@ -48,6 +48,7 @@ class Agent:
         self.settings, self._logger = settings, logger
         self._sparse, self._failed_events = Sparse(logger), 0
         self.place = app.where(settings)
+        self._seen_ns = down.last_sign_ns(settings.log.folder, self.place.boot)
         self.metrics = Metrics(self.snapshot)
         self.outputs = app.outputs(settings, self.place, self.metrics)
         self.health = Health(NEEDS, stuck_s=settings.stuck_s)
@@ -68,7 +69,9 @@ class Agent:
         self._serve()
         self.reload()
         self._open_sensor()
+        attached_ns = boot_ns()
         self._build()
+        self._tell_down(attached_ns)
         self._answer_existing()
         others = selftest.check(self._sensor, self.flows, self.source)
         self.health.met("self-test")
@@ -128,6 +131,11 @@ class Agent:
 
     def _see(self, event: Event) -> None:
         self.pipeline.see(event)
+
+    def _tell_down(self, attached_ns: int) -> None:
+        """What happened since the last agent of this boot was not seen."""
+        if self._seen_ns is not None:
+            self.pipeline.see(down.gap(self._seen_ns, attached_ns))
 
     def _answer_existing(self) -> None:
         """Name the containers that run already, before the stock-taking asks whose a process is."""
