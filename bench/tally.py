@@ -66,7 +66,7 @@ class Container:
     def happened(self, kind: str, below: str = "", direction: Direction | None = None) -> int:
         """How often, by records, counts and gaps together. `below`: files there, and those without a name; `direction`: peers."""
         flows = (flow for flow in self.flows.values() if flow.kind == kind and (flow.path or below).startswith(below))
-        flows = (flow for flow in flows if direction is None or flow.direction == direction)
+        flows = (flow for flow in flows if direction is None or flow.direction == int(direction))
         return sum(max(flow.itemised, flow.counted) for flow in flows) + self.over[kind]
 
     @property
