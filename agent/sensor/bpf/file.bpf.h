@@ -23,7 +23,7 @@ static __always_inline void view_for(struct view *v, u64 inode, u64 dentry, stru
 	v->dentry = dentry;
 	v->superblock = (u64)AS(inode, inode)->i_sb;
 	v->top = v->leaf = 0;
-	examine(v, cached_kind(p, v->superblock));
+	examine(v, cached_kind(p, v->superblock), false);
 	if (v->layer == LAYER_NEW_MOUNT && p->by.session == SESSION_RUNTIME)
 		v->layer = LAYER_HOST;
 }

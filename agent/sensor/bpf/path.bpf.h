@@ -64,6 +64,13 @@ static __always_inline u64 folder_of(struct view *v)
 	return v->leaf ? v->dentry : (u64)AS(dentry, v->dentry)->d_parent;
 }
 
+static __always_inline bool has_upper(struct inode *inode)
+{
+	struct dentry *up = OUTER(ovl_inode, vfs_inode, inode)->__upperdentry;
+
+	return up && up->d_inode;
+}
+
 /* overlayfs keeps the upper's and lowers' dentries in its own inode. */
 static __always_inline struct inode *real_inode(struct inode *inode, bool *upper)
 {
@@ -208,8 +215,10 @@ static __always_inline u32 layer_of(struct view *v, u32 kind, bool upper)
 	return v->magic == MAGIC_TMPFS ? LAYER_TMPFS : LAYER_VOLUME;
 }
 
-/* `kind` is what the container's mount table says of the superblock. */
-static __always_inline void examine(struct view *v, u32 kind)
+/* `kind` is what the container's mount table says of the superblock. `exact` asks for the real inode in every case. Without it a
+ * file of the image is known by overlay's own inode: nobody can change a lower file without making it an upper one, and the way
+ * to the real inode is four cold cache lines. */
+static __always_inline void examine(struct view *v, u32 kind, bool exact)
 {
 	struct inode *inode = AS(inode, v->inode), *real = inode;
 	struct super_block *sb = AS(super_block, v->superblock);
@@ -219,7 +228,7 @@ static __always_inline void examine(struct view *v, u32 kind)
 	v->flags = 0;
 	v->dev = v->real_dev = sb->s_dev;
 	v->magic = sb->s_magic;
-	if (v->magic == MAGIC_OVERLAY) {
+	if (v->magic == MAGIC_OVERLAY && (exact || kind != SUPERBLOCK_ROOT || has_upper(inode))) {
 		struct inode *r = real_inode(inode, &upper);
 
 		if (r) {
@@ -252,7 +261,7 @@ static __always_inline void view_dentry(struct view *v, u64 inode, u64 dentry, u
 	v->dentry = dentry;
 	v->superblock = (u64)AS(inode, inode)->i_sb;
 	v->top = v->leaf = 0;
-	examine(v, superblock_kind(container, v->superblock));
+	examine(v, superblock_kind(container, v->superblock), true);
 }
 
 /* A mapping of an overlay file holds overlay's inner file; the user's file is behind it in struct backing_file. The mode bit that
