@@ -89,6 +89,8 @@ def check(sensor: Sensor, flows: Flows, source: Source, deadline_s: float = 10) 
         watch = _Watch(cgroup, port, {act for act, place in _HOOKS.items() if place not in gone})
         with _child(folder, port):
             _until_seen(watch, source, time.monotonic() + deadline_s)
+        for raw in source.poll(0):  # its end: nobody's container
+            watch.take(raw)
     flows.end(cgroup)
     if watch.awaited:
         silent = ", ".join(f"{_HOOKS[act]} ({act})" for act in sorted(watch.awaited))
