@@ -64,10 +64,10 @@ class Peers:
         value = self.bench.sensor.map("budgets").get(layout.BUDGET_KEY.pack(self.cgroup, kind))
         return layout.BUDGET.unpack(value)[layout.BUDGET_FIELDS.index(field)] if value else 0
 
-    def network(self, eight: bytes, port: int, protocol: int, direction: Direction) -> Prefix:
-        """The key of a /24 or /64, as struct prefix_key says."""
+    def network(self, eight: bytes, port: int, protocol: int) -> Prefix:
+        """The key of what is sent to a /24 or /64, as struct prefix_key says."""
         names = int.from_bytes(eight, sys.byteorder)
-        return Prefix(self.cgroup, names, port << 16 | protocol, layout.KIND_NET << 24 | direction)
+        return Prefix(self.cgroup, names, port << 16 | protocol, layout.KIND_NET << 24 | layout.DIRECTION_EGRESS)
 
 
 def eventually(condition: Callable[[], bool], claim: str) -> None:

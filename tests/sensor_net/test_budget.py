@@ -6,7 +6,7 @@ import pytest
 
 from agent.sensor import layout
 from agent.sensor.allowances import Allowance
-from model.event import Direction, Net, Socket
+from model.event import Net, Socket
 from tests.containers.network import Namespace
 from tests.sensor_net import deeds
 from tests.sensor_net.peers import Peers
@@ -54,7 +54,7 @@ def test_one_container_spends_only_its_own(box: Peers, bench: object) -> None:
 
 def test_below_a_judged_network_everything_is_counted_and_nothing_told(box: Peers) -> None:
     names = (MAPPED + bytes([127, 3, 0, 0]))[8:]
-    prefix = box.network(names, 9, UDP, Direction.EGRESS)
+    prefix = box.network(names, 9, UDP)
     box.bench.flows.install(prefix)
     box.do(deeds.send_to_each, "127.3.0.0", 256, 9)
     assert box.saw(Net) == []
@@ -67,7 +67,7 @@ def test_below_a_judged_network_everything_is_counted_and_nothing_told(box: Peer
 
 def test_an_ipv6_network_is_a_64(box: Peers, namespace: Namespace) -> None:
     namespace.run("ip", "-6", "route", "add", "local", "2001:db8::/32", "dev", "lo")
-    prefix = box.network(ip_address("2001:db8::").packed[:8], 9, UDP, Direction.EGRESS)
+    prefix = box.network(ip_address("2001:db8::").packed[:8], 9, UDP)
     box.bench.flows.install(prefix)
     box.do(deeds.send_to_each, "2001:db8::1", 10, 9, 1 << 40, within=namespace.path)
     assert box.saw(Net) == []

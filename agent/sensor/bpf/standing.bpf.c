@@ -293,12 +293,12 @@ static __always_inline struct sock *standing_socket(struct task_struct *task, st
 }
 
 /* Who accepts is known by the port from now on, too: the hooks on TCP ask. */
-static __always_inline void note_listener(struct proc *p, u32 port)
+static __always_inline void note_listener(struct proc *p, struct sock *sk)
 {
-	struct party_key key = { .port = port };
+	struct party_key key;
 	struct party party;
 
-	key.container = p->by.container;
+	listener_key(&key, sk);
 	__builtin_memcpy(&party, p, sizeof(party));
 	bpf_map_update_elem(&parties, &key, &party, BPF_NOEXIST);
 }
@@ -325,26 +325,26 @@ int standing_listeners(struct bpf_iter__task_file *ctx)
 	own_address(&c, sk);
 	c.port = c.local_port = sk->__sk_common.skc_num;
 	contacted(&c, p, party_who(p, now), now);
-	note_listener(p, c.port);
+	note_listener(p, sk);
 	return 0;
 }
 
-static __always_inline u32 tcp_direction(struct proc *p, u32 port)
+static __always_inline u32 tcp_direction(struct sock *sk)
 {
-	struct party_key key = { .port = port };
+	struct party_key key;
 
-	key.container = p->by.container;
+	listener_key(&key, sk);
 	return bpf_map_lookup_elem(&parties, &key) ? DIRECTION_INGRESS : DIRECTION_EGRESS;
 }
 
 /* False: neither connected nor bound by the program. */
-static __always_inline bool read_contact(struct contact *c, struct sock *sk, struct proc *p)
+static __always_inline bool read_contact(struct contact *c, struct sock *sk)
 {
 	u32 port = sk->__sk_common.skc_num, protocol = sk->sk_protocol;
 
 	if (sk->__sk_common.skc_state == ESTABLISHED) {
 		peer_address(c, sk);
-		c->direction = protocol == IPPROTO_TCP ? tcp_direction(p, port) : DIRECTION_EGRESS;
+		c->direction = protocol == IPPROTO_TCP ? tcp_direction(sk) : DIRECTION_EGRESS;
 		c->local_port = c->direction == DIRECTION_INGRESS ? port : 0;
 	} else if (protocol == IPPROTO_UDP && port && BPF_CORE_READ_BITFIELD(sk, sk_userlocks) & BOUND) {
 		own_address(c, sk);
@@ -373,7 +373,7 @@ int standing_sockets(struct bpf_iter__task_file *ctx)
 	if (!p || p->by.session != SESSION_STANDING)
 		return 0;
 	sk = standing_socket(task, file);
-	if (!sk || (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_UDP) || !read_contact(&c, sk, p))
+	if (!sk || (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_UDP) || !read_contact(&c, sk))
 		return 0;
 	now = bpf_ktime_get_boot_ns();
 	contacted(&c, p, party_who(p, now), now);

@@ -31,7 +31,7 @@ NOINLINE int note_party(struct proc *p, struct party *party)
 /* Who a socket's events are ascribed to where no process is known: its container. */
 static __always_inline struct proc *container_party(u64 container)
 {
-	struct party_key key = { .container = container };
+	struct party_key key = { .cgroup = container };
 	struct party fresh = {};
 	struct proc *p = bpf_map_lookup_elem(&parties, &key);
 
@@ -47,7 +47,7 @@ static __always_inline struct proc *container_party(u64 container)
 static __always_inline void listens(struct sock *sk)
 {
 	struct proc *p = current_proc();
-	struct party_key key = {};
+	struct party_key key;
 	struct contact c = { .direction = DIRECTION_LISTEN, .protocol = IPPROTO_TCP };
 	struct party party;
 	u64 now, who;
@@ -60,27 +60,25 @@ static __always_inline void listens(struct sock *sk)
 	c.port = c.local_port = sk->__sk_common.skc_num;
 	contacted(&c, p, who, now);
 	note_party(p, &party);
-	key.container = p->by.container;
-	key.port = c.port;
+	listener_key(&key, sk);
 	bpf_map_update_elem(&parties, &key, &party, BPF_ANY);
 }
 
 static __always_inline void accepted(struct sock *sk)
 {
 	struct contact c = { .direction = DIRECTION_INGRESS };
-	struct party_key key = {};
+	struct party_key key;
 	struct proc *p;
-	u64 now;
+	u64 container, now;
 
-	key.container = container_at(socket_cgroup(sk));
-	if (!key.container)
-		return;
-	key.port = sk->__sk_common.skc_num;
+	listener_key(&key, sk);
 	p = bpf_map_lookup_elem(&parties, &key);
-	if (!p)
-		p = container_party(key.container);
-	if (!p)
-		return;
+	if (!p) {
+		container = container_at(socket_cgroup(sk));
+		p = container ? container_party(container) : NULL;
+		if (!p)
+			return;
+	}
 	now = bpf_ktime_get_boot_ns();
 	peer_address(&c, sk);
 	contacted(&c, p, party_who(p, now), now);

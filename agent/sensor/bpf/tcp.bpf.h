@@ -16,10 +16,11 @@ struct party {
 	u64 head[__builtin_offsetof(struct proc, last_kind) / 8];
 };
 
-/* Who listens on a port in a container; port 0: the container itself, where no process is known. Least recently used go first,
- * and are made again, or fall back to the container. */
+/* Who listens on a port, by the cgroup of the listener's socket, which those that it accepts have from it: found without asking
+ * for the container. Port 0: a container itself, where no process is known. Least recently used go first, and are made again,
+ * or fall back to the container. */
 struct party_key {
-	u64 container;
+	u64 cgroup;
 	u32 port;
 	u32 pad;
 };
@@ -29,6 +30,13 @@ struct {
 	__type(key, struct party_key);
 	__type(value, struct party);
 } parties SEC(".maps");
+
+static __always_inline void listener_key(struct party_key *key, struct sock *sk)
+{
+	key->cgroup = socket_cgroup(sk)->kn->id;
+	key->port = sk->__sk_common.skc_num;
+	key->pad = 0;
+}
 
 static __always_inline u64 party_who(struct proc *p, u64 now)
 {
