@@ -175,6 +175,7 @@ def _texts_above(rule: PathRule | UnixRule) -> Iterator[str]:
     """The rule's own text, `image`, and the whole folders around it."""
     yield _text(rule)
     if rule.glob is None:
+        yield "/**"
         return
     yield ""
     folder = rule.glob.folder

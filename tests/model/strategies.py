@@ -28,16 +28,17 @@ from tests.model.builders import HEAD
 VERBS = ("exec", "load", "read", "write", "egress", "listen")
 SUBJECTS = Exec | Load | Open | Change | Net | Unix
 
-names = st.sampled_from(["a", "b", "ab", "etc", "proc", "1", "77", "self", "x\\xff", "x\\\\y"])
-paths = st.lists(names, min_size=1, max_size=5).map(lambda parts: "/" + "/".join(parts))
+names = st.sampled_from(["a", "b", "ab", "a", "b", "etc", "x\\xff", "x\\\\y"])
+paths = st.lists(names, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))
 patterns = st.lists(st.sampled_from(["a", "b", "ab", "a*", "*b", "?", "[ab]", "**", "etc"]), min_size=1, max_size=4).map(
     lambda parts: "/" + "/".join(parts)
 )
-proc_patterns = st.sampled_from(["/proc/**", "/proc/self/a", "/proc/*/a", "/proc/*/a/*", "/proc/a"])
-layers = st.sampled_from(list(Layer))
+proc_patterns = st.sampled_from(["/proc/**", "/proc/self/a", "/proc/*/a", "/*/7?/**", "/**/77", "/**/7*/a", "/?*/[5-8]*/a/*"])
+layers = st.sampled_from([*Layer, Layer.IMAGE, Layer.IMAGE, Layer.IMAGE, Layer.WRITABLE, Layer.WRITABLE, Layer.VOLUME])
 words = st.lists(st.sampled_from(["image", "writable", "volume", "tmpfs", "memfd", "root", "new_mount", "proc_self"]), min_size=1)
+KNOWN = ["0.0.0.0", "::", "::1", "127.0.0.1", "127.3.0.1", "10.0.0.1", "10.0.1.1", "2001:db8::1", "::ffff:10.0.0.1"]  # noqa: S104
 addresses = st.one_of(
-    st.sampled_from(["0.0.0.0", "::", "::1", "127.0.0.1", "127.3.0.1", "10.0.0.1", "10.0.1.1", "2001:db8::1", "::ffff:10.0.0.1"]),  # noqa: S104
+    *[st.sampled_from(KNOWN)] * 4,
     st.integers(0, 2**32 - 1).map(lambda bits: str(IPv4Address(bits))),
     st.integers(0, 2**128 - 1).map(lambda bits: str(IPv6Address(bits))),
 )
@@ -60,7 +61,7 @@ ports = st.sampled_from(["0/tcp", "53/udp", "80/tcp", "80-443/tcp", "0-65535/udp
 
 path_rules = st.one_of(
     st.just("image"),
-    patterns.map(lambda path: f'"{path}"'),
+    *[patterns.map(lambda path: f'"{path}"')] * 3,
     proc_patterns.map(lambda path: f'"{path}"'),
     st.builds(lambda path, where: f'{{path: "{path}", from: [{", ".join(where)}]}}', patterns, words),
 )
@@ -89,14 +90,17 @@ def text_of(name: str, mode: str, verbs: Mapping[str, tuple[Sequence[str] | None
     return "\n".join(lines) + "\n"
 
 
+def lists(verb: str) -> st.SearchStrategy[tuple[list[str] | None, list[str] | None]]:
+    """An allow and a deny list of a verb; None: there is none."""
+    listed = st.lists(RULES[verb], min_size=1, max_size=4)
+    return st.tuples(st.one_of(st.none(), st.just([]), listed, listed), st.one_of(st.none(), listed))
+
+
 @st.composite
-def policies(draw: st.DrawFn, name: str = "p") -> Policy:
-    """Any policy, of some verbs."""
-    verbs = {}
-    for verb in draw(st.lists(st.sampled_from(VERBS), unique=True)):
-        listed = st.lists(RULES[verb], max_size=4)
-        verbs[verb] = (draw(st.none() | listed), draw(st.none() | listed))
-    return parse(text_of(name, draw(st.sampled_from(["learn", "alert"])), verbs), f"{name}.yaml")[0]
+def policies(draw: st.DrawFn, verbs: Sequence[str], name: str = "p") -> Policy:
+    """Any policy that speaks of these verbs, or of most of them."""
+    said = {verb: draw(lists(verb)) for verb in verbs if len(verbs) == 1 or draw(st.integers(0, 4))}
+    return parse(text_of(name, draw(st.sampled_from(["learn", "alert"])), said), f"{name}.yaml")[0]
 
 
 flags = st.sampled_from([Flag(0)] * 6 + list(Flag))
@@ -105,7 +109,7 @@ proc_files = st.builds(
     st.sampled_from([Layer.PROC_SELF, Layer.PROC_OTHER]), flags, *(st.integers(0, 3) for _ in range(5)),
 )  # fmt: skip
 files = st.builds(File, paths, layers, flags, *(st.integers(0, 3) for _ in range(5))) | proc_files
-sessions = st.sampled_from(list(Session))
+sessions = st.sampled_from([*Session, Session.MAIN, Session.MAIN, Session.EXEC, Session.EXEC])
 actors = st.builds(
     Actor, st.just(7), *(st.integers(1, 5) for _ in range(6)), sessions, st.integers(0, 3), st.integers(0, 1), st.booleans(),
     st.text(max_size=4),
@@ -131,4 +135,18 @@ sockets = st.one_of(
     st.builds(Unix, times, actors, files, st.just(""), small, keys),
     st.builds(Unix, times, actors, st.none(), paths.map(lambda path: path[1:]), small, keys),
 )
-events = st.one_of(execs, loads, opens, changes, nets, sockets)
+KINDS: dict[tuple[str, ...], st.SearchStrategy[SUBJECTS]] = {
+    ("exec",): execs,
+    ("load",): loads,
+    ("read", "write"): opens,
+    ("write",): changes,
+    ("egress",): nets | sockets,
+    ("listen",): nets,
+}
+
+
+@st.composite
+def meetings(draw: st.DrawFn) -> tuple[Policy, Policy, SUBJECTS]:
+    """Two policies, and an event that they speak of."""
+    verbs = draw(st.sampled_from(list(KINDS)))
+    return draw(policies(verbs, "p")), draw(policies(verbs, "q")), draw(KINDS[verbs])
