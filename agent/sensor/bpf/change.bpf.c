@@ -45,6 +45,11 @@ struct {
 	__type(value, struct changing);
 } blank_changing SEC(".maps");
 
+static __always_inline bool is_making(u32 operation)
+{
+	return operation == OPERATION_SYMLINK || operation == OPERATION_MKDIR || operation == OPERATION_MKNOD;
+}
+
 static __always_inline bool is_attribute(u32 operation)
 {
 	return operation == OPERATION_TRUNCATE || operation == OPERATION_CHMOD || operation == OPERATION_CHOWN ||
@@ -126,6 +131,7 @@ static __always_inline void touch(struct touched *t, struct proc *p, u64 inode, 
 	t->owner = i->i_uid.val;
 	t->fresh = !dentry;
 	t->inner = inner;
+	t->again = 0;
 	t->aliases = 0;
 	if (!dentry)
 		return;
@@ -154,8 +160,8 @@ GLOBAL int note_touched(struct changing *c, struct proc *p, u32 overridden)
 {
 	u32 magic, row, operation;
 	struct touched *t;
-	bool inner, again;
-	u64 inode;
+	u64 inode, alias;
+	bool inner;
 
 	if (!c || !p)
 		return 0;
@@ -169,7 +175,8 @@ GLOBAL int note_touched(struct changing *c, struct proc *p, u32 overridden)
 	}
 	if (inner && operation != OPERATION_LINK && operation != OPERATION_UNLINK && operation != OPERATION_RMDIR)
 		return 0;
-	if (is_attribute(operation) && !first_alias(inode))
+	alias = first_alias(inode);
+	if (is_attribute(operation) && !alias)
 		return 0;
 	row = row_for(c, inode);
 	if (row >= TOUCHED) {
@@ -177,11 +184,13 @@ GLOBAL int note_touched(struct changing *c, struct proc *p, u32 overridden)
 		return 0;
 	}
 	t = &c->touched[row & (TOUCHED - 1)];
-	again = row < c->count && !is_attribute(operation);
-	if (again && t->inner)
-		keep_aliases(t, first_alias(inode), false); /* a whiteout gets its place only after it was made */
-	if (again)
-		return 0;
+	if (row < c->count && !is_attribute(operation)) {
+		t->again |= alias != 0;
+		if (t->inner)
+			keep_aliases(t, alias, false); /* a whiteout gets its place only after it was made */
+		if (!t->fresh || !alias || is_making(operation))
+			return 0; /* else it was read from disk, and only now it is changed */
+	}
 	touch(t, p, inode, inner, operation == OPERATION_RENAME);
 	if (row >= c->count)
 		c->count = row + 1;
@@ -446,7 +455,7 @@ static __always_inline bool is_made_by(u32 operation, u32 mode)
 static __always_inline bool is_touched(struct changing *c, u64 inode)
 {
 	for (u32 i = 0; i < TOUCHED; i++)
-		if (i < c->count && !c->touched[i].fresh && c->touched[i].view.inode == inode)
+		if (i < c->count && (!c->touched[i].fresh || c->touched[i].again) && c->touched[i].view.inode == inode)
 			return true;
 	return false;
 }
@@ -539,8 +548,10 @@ static long conclude_step(u32 i, struct conclusion *x)
 		find_whiteout(c, t, x->p);
 	else if (inner)
 		return 0;
-	else if (t->fresh)
+	else if (t->fresh && is_making(operation))
 		find_made(c, t, x->p);
+	else if (t->fresh)
+		return 0;
 	else if (operation == OPERATION_RENAME)
 		find_renamed(c, t, x->p);
 	else if (operation == OPERATION_UNLINK || operation == OPERATION_RMDIR)

@@ -37,7 +37,8 @@ struct touched {
 	u32 owner;
 	u8 fresh; /* had no name yet: just made, or only now read from disk */
 	u8 inner; /* overlayfs working on its own upper layer */
-	u8 pad[2];
+	u8 again; /* was stamped once more when it had a name */
+	u8 pad;
 	char leaf[NAME_MAX + 1]; /* rename: its name before */
 };
 
@@ -65,7 +66,7 @@ static __always_inline u64 names_of_change(struct changing *c)
 	u64 names = c->file.names;
 
 	if (c->target.layer)
-		names = mix(names, c->target.names);
+		names = mix(mix(seed, names), c->target.names); /* the way back is another change */
 	if (c->operation == OPERATION_CHMOD || c->operation == OPERATION_MKNOD)
 		names = mix(names, c->mode); /* whether it sets user ids decides a verdict */
 	if (c->operation == OPERATION_CHOWN)
@@ -210,7 +211,7 @@ GLOBAL int tell_claim(struct changing *c, struct proc *p)
 	if (c->operation == OPERATION_RENAME && first == second)
 		return 0; /* which changes nothing */
 	key.who = who_of(p, now);
-	key.names = c->claimed_second ? mix(first, second) : first;
+	key.names = c->claimed_second ? mix(mix(seed, first), second) : first;
 	key.what = WHAT(KIND_CHANGE, LAYER_NEW_MOUNT, c->operation | (FILE_CLAIMED | c->how) << 5);
 	if (known(&key, p, now))
 		return 0;
