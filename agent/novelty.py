@@ -19,6 +19,7 @@ DEEPER = 192  # new files at any depth below a folder
 LEVELS = 4  # the kernel looks so many folders up
 TABLE = 8192  # folders watched at once: the one touched longest ago goes first
 CHILDREN, TREE = 2, 1  # enum prefix_scope
+_MAKES = int(Access.CREATE | Access.TRUNCATE)
 
 Network = IPv4Network | IPv6Network
 
@@ -30,7 +31,7 @@ class Folder(NamedTuple):
     device: int
     layer: Layer
     kind: type
-    use: int  # Open: access & 3; Change: operation
+    use: int  # Open: reads, writes; Change: operation
     path: str
 
 
@@ -67,7 +68,7 @@ class Novelty:
         if verdict is not None and verdict.outcome is Outcome.VIOLATION:
             return
         if type(event) is Open:
-            self._file(origin, event.file.path, event.file.device, event.file.layer, Open, int(event.access) & 3)
+            self._file(origin, event.file.path, event.file.device, event.file.layer, Open, _use(int(event.access)))
         elif type(event) is Change:
             self._file(origin, event.file.path, event.file.device, event.file.layer, Change, event.operation.number)
         elif type(event) is Net and event.direction.name == "EGRESS":
@@ -115,6 +116,11 @@ class Novelty:
         verdict = self._uniform_network(origin, "egress", network, event.port, int(event.protocol))
         if verdict is not None and verdict.outcome is not Outcome.VIOLATION:
             self._answer_network(peers)
+
+
+def _use(access: int) -> int:
+    """As the kernel counts below a folder: making and emptying a file is writing, whatever it was opened for."""
+    return access & 3 | (Access.WRITE if access & _MAKES else 0)
 
 
 def _verbs(folder: Folder) -> tuple[str, ...]:

@@ -66,8 +66,8 @@ class Access(IntFlag):
 
     READ = 1
     WRITE = 2
-    CREATE = 4
-    TRUNCATE = 8
+    CREATE = 4  # the file was made by this open
+    TRUNCATE = 8  # and emptied, which an open for reading can ask for too
     APPEND = 16
 
 

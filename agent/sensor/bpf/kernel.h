@@ -245,6 +245,7 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int flags;
 	int exit_code;
+	unsigned int personality;
 	int pid;
 	int tgid;
 	struct task_struct *real_parent;
@@ -395,8 +396,12 @@ struct io_unlink {
 struct io_mkdir {
 	struct filename *filename;
 };
+struct open_how {
+	u64 flags;
+};
 struct io_open {
 	u32 file_slot;
+	struct open_how how;
 };
 struct io_socket {
 	int domain;

@@ -5,16 +5,26 @@
  */
 #include "load.bpf.h"
 
+#define PROT_READ 1
 #define PROT_EXEC 4
 #define MAP_ANONYMOUS 0x20
+#define READ_IMPLIES_EXEC 0x0400000
 
 struct mapping {
 	u64 file;
 };
 static long look_at(struct task_struct *task, struct vm_area_struct *vma, struct mapping *m)
 {
-	m->file = (u64)vma->vm_file;
+	m->file = vma->vm_flags & VM_EXEC ? (u64)vma->vm_file : 0;
 	return 0;
+}
+
+/* A personality makes whatever is readable executable: the mapping tells whether it did. */
+static __always_inline bool may_execute(u64 protection)
+{
+	if (protection & PROT_EXEC)
+		return true;
+	return protection & PROT_READ && bpf_get_current_task_btf()->personality & READ_IMPLIES_EXEC;
 }
 
 static __always_inline void loaded(struct proc *p, u64 file)
@@ -53,7 +63,7 @@ static __always_inline int mapped(u64 address)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(call_mmap, struct pt_regs *regs, long ret)
 {
-	if (!(argument(regs, 2) & PROT_EXEC) || argument(regs, 3) & MAP_ANONYMOUS || (u64)ret >= -4095ull)
+	if (!may_execute(argument(regs, 2)) || argument(regs, 3) & MAP_ANONYMOUS || (u64)ret >= -4095ull)
 		return 0;
 	return mapped(ret);
 }
@@ -61,7 +71,7 @@ int BPF_PROG(call_mmap, struct pt_regs *regs, long ret)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(call_mprotect, struct pt_regs *regs, long ret)
 {
-	if (!(argument(regs, 2) & PROT_EXEC) || ret)
+	if (!may_execute(argument(regs, 2)) || ret)
 		return 0;
 	return mapped(argument(regs, 0));
 }
@@ -69,7 +79,7 @@ int BPF_PROG(call_mprotect, struct pt_regs *regs, long ret)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(compat_mmap, struct pt_regs *regs, long ret)
 {
-	if (!(compat_argument(regs, 2) & PROT_EXEC) || compat_argument(regs, 3) & MAP_ANONYMOUS || (u32)ret >= -4095u)
+	if (!may_execute(compat_argument(regs, 2)) || compat_argument(regs, 3) & MAP_ANONYMOUS || (u32)ret >= -4095u)
 		return 0;
 	return mapped((u32)ret);
 }
@@ -77,7 +87,7 @@ int BPF_PROG(compat_mmap, struct pt_regs *regs, long ret)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(compat_mprotect, struct pt_regs *regs, long ret)
 {
-	if (!(compat_argument(regs, 2) & PROT_EXEC) || ret)
+	if (!may_execute(compat_argument(regs, 2)) || ret)
 		return 0;
 	return mapped(compat_argument(regs, 0));
 }

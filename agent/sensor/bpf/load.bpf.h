@@ -4,6 +4,8 @@
 
 #include "file.bpf.h"
 
+#define VM_EXEC 4
+
 static __always_inline bool is_of_image(struct view *v)
 {
 	return v->layer == LAYER_IMAGE && !v->flags;

@@ -2,17 +2,56 @@
 #include "open.bpf.h"
 
 #define FMODE_PATH (1 << 14)
+#define FMODE_CREATED (1 << 20)
+#define O_TRUNC 01000 /* as O_APPEND, alike on x86-64 and arm64 */
+#define O_APPEND 02000
 
-/* O_RDONLY 0, O_WRONLY 1, O_RDWR 2; O_CREAT, O_TRUNC, O_APPEND are alike on x86-64 and arm64. */
-static __always_inline u32 access_of(u32 flags)
+#define NR_OPENAT2 437
+#define COMPAT_NR_OPEN 5
+#define COMPAT_NR_CREAT 8
+#if defined(__TARGET_ARCH_x86)
+#define NR_OPEN 2
+#define NR_CREAT 85
+#else
+#define NR_OPEN ~0ull
+#define NR_CREAT ~0ull
+#endif
+
+/* O_RDONLY 0, O_WRONLY 1, O_RDWR 2. The kernel takes O_CREAT and O_TRUNC off the open file: whether it was made by this open,
+ * it notes; whether it was emptied, which O_RDONLY does too, the call's own flags tell. */
+static __always_inline u32 access_of(struct file *f, u64 passed)
 {
-	u32 how = flags & 3;
+	u32 how = f->f_flags & 3;
 
-	return (how == 1 ? 0 : ACCESS_READ) | (how ? ACCESS_WRITE : 0) | (flags & 0100 ? ACCESS_CREATE : 0) |
-	       (flags & 01000 ? ACCESS_TRUNCATE : 0) | (flags & 02000 ? ACCESS_APPEND : 0);
+	return (how == 1 ? 0 : ACCESS_READ) | (how ? ACCESS_WRITE : 0) |
+	       (f->f_mode & FMODE_CREATED ? ACCESS_CREATE : 0) | (passed & O_TRUNC ? ACCESS_TRUNCATE : 0) |
+	       (f->f_flags & O_APPEND ? ACCESS_APPEND : 0);
 }
 
-static __always_inline void opened(struct proc *p, u64 file, u32 flags)
+/* What a whole folder is answered for: making and emptying a file is writing, whatever it was opened for. */
+static __always_inline u32 use_of(u32 access)
+{
+	return (access & 3) | (access & (ACCESS_CREATE | ACCESS_TRUNCATE) ? ACCESS_WRITE : 0);
+}
+
+/* In a register, where nobody can change them; openat2's are in the program's memory, as another thread may leave them. */
+static __always_inline u64 flags_passed(struct pt_regs *regs, bool compat)
+{
+#define ARGUMENT(n) (compat ? compat_argument(regs, n) : argument(regs, n))
+	u64 nr = call_number(regs), flags = 0;
+
+	if (nr == NR_OPENAT2) {
+		if (bpf_probe_read_user(&flags, sizeof(flags), (void *)ARGUMENT(2)))
+			count(COUNTER_READ_FAILED);
+		return flags;
+	}
+	if (nr == (compat ? COMPAT_NR_CREAT : NR_CREAT))
+		return O_TRUNC;
+	return nr == (compat ? COMPAT_NR_OPEN : NR_OPEN) ? ARGUMENT(1) : ARGUMENT(2);
+#undef ARGUMENT
+}
+
+static __always_inline void opened(struct proc *p, u64 file, u32 flags, u64 passed)
 {
 	struct file *f = AS(file, file);
 	struct flow_key key = {};
@@ -28,7 +67,7 @@ static __always_inline void opened(struct proc *p, u64 file, u32 flags)
 	now = bpf_ktime_get_boot_ns();
 	view_for(&v, (u64)f->f_inode, (u64)f->f_path.dentry, p);
 	v.flags |= flags;
-	access = access_of(f->f_flags);
+	access = access_of(f, passed);
 	key.who = who_of(p, now);
 	key.ino = v.ino;
 	key.names = v.names;
@@ -38,11 +77,12 @@ static __always_inline void opened(struct proc *p, u64 file, u32 flags)
 	key.what = WHAT(KIND_OPEN, v.layer, access | v.flags << 5);
 	if (known(&key, p, now))
 		return;
-	novel_file(&key, &v, p, WHAT(KIND_OPEN, v.layer, access & 3));
+	novel_file(&key, &v, p, WHAT(KIND_OPEN, v.layer, use_of(access)));
 }
 
-static __always_inline int opened_fd(long fd, u32 flags)
+static __always_inline int opened_fd(long fd, struct pt_regs *regs, bool compat)
 {
+	u32 flags = compat ? FILE_COMPAT : 0;
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct proc *p;
 	u64 file;
@@ -57,20 +97,20 @@ static __always_inline int opened_fd(long fd, u32 flags)
 		count(COUNTER_RACE);
 		return 0;
 	}
-	opened(p, file, flags | suspect(task, file));
+	opened(p, file, flags | suspect(task, file), flags_passed(regs, compat));
 	return 0;
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(call_open, struct pt_regs *regs, long ret)
 {
-	return opened_fd(ret, 0);
+	return opened_fd(ret, regs, false);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(compat_open, struct pt_regs *regs, long ret)
 {
-	return opened_fd((s32)ret, FILE_COMPAT);
+	return opened_fd((s32)ret, regs, true);
 }
 
 #define IO_OPENAT 18
@@ -108,7 +148,7 @@ int BPF_PROG(on_io_uring, struct io_ring_ctx *ring, void *req, struct io_uring_c
 	slot = AS(io_open, request)->file_slot;
 	file = slot ? direct_file(request, slot, result) : file_at(bpf_get_current_task_btf(), result);
 	if (file)
-		opened(p, file, FILE_URING);
+		opened(p, file, FILE_URING, AS(io_open, request)->how.flags);
 	else
 		count(COUNTER_RACE);
 	return 0;

@@ -153,7 +153,7 @@ struct who {
 	u32 generation;
 	u8 session;
 	u8 tty;
-	u8 pad[2];
+	u16 round;		/* of the last whole sweep that met a flow of it */
 };
 
 struct actor {
@@ -352,7 +352,7 @@ struct prefix_key {
 	u64 container;
 	u64 names;		/* name hash of the directory; NET: the network's 8 distinctive bytes (IPv4: the last 8, masked to /24; IPv6: the first 8) */
 	u32 dev;		/* as seen by the container; NET: port << 16 | protocol */
-	u32 what;		/* WHAT(kind, layer, class); class: OPEN access & 3, CHANGE operation, NET direction */
+	u32 what;		/* WHAT(kind, layer, class); class: OPEN access & 3, CREATE and TRUNCATE as WRITE, CHANGE operation, NET direction */
 };
 
 enum prefix_scope {
