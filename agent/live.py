@@ -64,21 +64,14 @@ class Agent:
         stamp = self.outputs.log.stamp
         return Recorder(path, Header(self.place.boot, stamp.clock.offset_ns, CODE_VARIABLES), RECORDING_BYTES)
 
-    def start(self) -> None:
-        """Load, attach, test, take stock. Ready when it returns."""
-        self._serve()
-        self.reload()
-        self._open_sensor()
-        attached_ns = boot_ns()
-        self._build()
-        self._tell_down(attached_ns)
-        self._answer_existing()
-        others = selftest.check(self._sensor, self.flows, self.source)
-        self.health.met("self-test")
-        self.pipeline.take(others)
-        self._sensor.take_stock(self._between)
-        self.health.met("stock-taking")
+    def start(self, ended: Callable[[], bool]) -> bool:
+        """Load, attach, test, take stock; then it is ready. False: it was to end before that."""
+        for step in (self._serve, self.reload, self._open_sensor, self._build, self._answer_existing, self._test, self._take_stock):
+            if ended():
+                return False
+            step()
         self.note("start", {"pid": os.getpid(), "policies": len(self.policies), "missing": [h.place for h in self._sensor.missing()]})
+        return True
 
     def _serve(self) -> None:
         metrics = self.settings.metrics
@@ -99,6 +92,7 @@ class Agent:
             allowances=SensorSettings().allowances | app.allowances(self.settings, KINDS),
         )
         self.sensor = Sensor.open(settings=chosen)
+        self._attached_ns = boot_ns()
         self.sensor.set_generation(self.policies.generation)
         self.health.met("sensor")
 
@@ -132,10 +126,17 @@ class Agent:
     def _see(self, event: Event) -> None:
         self.pipeline.see(event)
 
-    def _tell_down(self, attached_ns: int) -> None:
-        """What happened since the last agent of this boot was not seen."""
+    def _test(self) -> None:
+        """What the last agent of this boot has not seen is said; the hooks are shown to work."""
         if self._seen_ns is not None:
-            self.pipeline.see(down.gap(self._seen_ns, attached_ns))
+            self.pipeline.see(down.gap(self._seen_ns, self._attached_ns))
+        others = selftest.check(self._sensor, self.flows, self.source)
+        self.health.met("self-test")
+        self.pipeline.take(others)
+
+    def _take_stock(self) -> None:
+        self._sensor.take_stock(self._between)
+        self.health.met("stock-taking")
 
     def _answer_existing(self) -> None:
         """Name the containers that run already, before the stock-taking asks whose a process is."""
@@ -281,17 +282,20 @@ def _nowhere(fact: dict[str, Any]) -> None:
 def run(agent: Agent, logger: Logger, watch: Sequence[Callable[[Flag], None]] = ()) -> int:
     """Start, turn, end. The exit code: 0 after a signal, 1 if an essential part failed."""
     tasks = Tasks(logger)
+    restore = end_on_signals(tasks.ending)
     try:
-        agent.start()
-        turns = agent.turns()
-        tasks.add("turns", turns.run, essential=True)
-        for number, watcher in enumerate(watch):
-            tasks.add(f"watch.{number}", watcher)
-        restore = end_on_signals(tasks.ending)
-        tasks.start()
-        tasks.wait()
-        tasks.end(agent.settings.shutdown_s - 2)
-        restore()
+        if agent.start(tasks.ending.is_set):
+            _turn(agent, tasks, watch)
     finally:
         agent.close()
+        restore()
     return 1 if tasks.failed else 0
+
+
+def _turn(agent: Agent, tasks: Tasks, watch: Sequence[Callable[[Flag], None]]) -> None:
+    tasks.add("turns", agent.turns().run, essential=True)
+    for number, watcher in enumerate(watch):
+        tasks.add(f"watch.{number}", watcher)
+    tasks.start()
+    tasks.wait()
+    tasks.end(agent.settings.shutdown_s - 2)
