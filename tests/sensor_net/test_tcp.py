@@ -163,6 +163,13 @@ def test_without_a_noted_listener_the_container_stands_for_it(box: Peers) -> Non
     assert (comer.actor.container, comer.actor.pid, comer.actor.exe, comer.actor.comm) == (box.cgroup, 0, 0, "")
 
 
+def test_a_listener_with_the_hosts_cgroup_claims_no_connection_of_the_host(box: Peers) -> None:
+    with Listening(box, first_makes_its_socket=True) as listening:
+        eventually(lambda: len(box.saw_net(Direction.LISTEN)) == 1, "that it listens is seen")
+        listening.visit()
+    assert box.saw_net(Direction.INGRESS) == []
+
+
 def test_new_policies_make_everything_news_again(box: Peers) -> None:
     with Listening(box) as listening:
         listening.visit()
@@ -178,8 +185,9 @@ def test_new_policies_make_everything_news_again(box: Peers) -> None:
 class Listening:
     """A process that was moved into the box and listens; its connections stay in the backlog."""
 
-    def __init__(self, box: Peers) -> None:
+    def __init__(self, box: Peers, *, first_makes_its_socket: bool = False) -> None:
         self._box = box
+        self._first = first_makes_its_socket  # so that it has the host's cgroup
 
     def __enter__(self) -> Self:
         said, say = os.pipe()
@@ -187,10 +195,7 @@ class Listening:
         self._child = os.fork()
         if not self._child:
             os.close(ask)
-            (self._box.box.folder / "cgroup.procs").write_text("0")
-            server = socket.create_server(("127.0.0.1", 0), backlog=64)
-            os.write(say, server.getsockname()[1].to_bytes(2, "little"))
-            os.read(asked, 1)
+            self._listen(say, asked)
             os._exit(0)
         os.close(asked)
         self._ask = ask
@@ -198,6 +203,14 @@ class Listening:
         os.close(say)
         os.close(said)
         return self
+
+    def _listen(self, say: int, asked: int) -> None:
+        server = socket.socket() if self._first else None
+        (self._box.box.folder / "cgroup.procs").write_text("0")
+        with server or socket.socket() as made:
+            made.listen(64)
+            os.write(say, made.getsockname()[1].to_bytes(2, "little"))
+            os.read(asked, 1)
 
     def visit(self) -> None:
         socket.create_connection(("127.0.0.1", self._port)).close()

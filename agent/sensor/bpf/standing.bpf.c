@@ -292,23 +292,13 @@ static __always_inline struct sock *standing_socket(struct task_struct *task, st
 	return family == AF_INET || family == AF_INET6 ? sk : NULL;
 }
 
-/* Who accepts is known by the port from now on, too: the hooks on TCP ask. */
-static __always_inline void note_listener(struct proc *p, struct sock *sk)
-{
-	struct party_key key;
-	struct party party;
-
-	listener_key(&key, sk);
-	__builtin_memcpy(&party, p, sizeof(party));
-	bpf_map_update_elem(&parties, &key, &party, BPF_NOEXIST);
-}
-
 SEC("iter/task_file")
 int standing_listeners(struct bpf_iter__task_file *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct file *file = ctx->file;
 	struct contact c = { .direction = DIRECTION_LISTEN, .protocol = IPPROTO_TCP, .aside = 1, .standing = 1 };
+	struct party_key key;
 	struct sock *sk;
 	struct proc *p;
 	u64 now;
@@ -325,7 +315,8 @@ int standing_listeners(struct bpf_iter__task_file *ctx)
 	own_address(&c, sk);
 	c.port = c.local_port = sk->__sk_common.skc_num;
 	contacted(&c, p, party_who(p, now), now);
-	note_listener(p, sk);
+	listener_key(&key, sk);
+	note_listener(p, &key, socket_cgroup(sk), false);
 	return 0;
 }
 

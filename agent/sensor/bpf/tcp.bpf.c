@@ -19,15 +19,6 @@ struct {
 	__type(value, struct party);
 } connecting SEC(".maps");
 
-NOINLINE int note_party(struct proc *p, struct party *party)
-{
-	if (!p || !party)
-		return 0;
-	__builtin_memcpy(party, p, sizeof(*party));
-	bpf_get_current_comm(((struct proc *)party)->by.comm, sizeof(p->by.comm));
-	return 0;
-}
-
 /* Who a socket's events are ascribed to where no process is known: its container. */
 static __always_inline struct proc *container_party(u64 container)
 {
@@ -49,7 +40,6 @@ static __always_inline void listens(struct sock *sk)
 	struct proc *p = current_proc();
 	struct party_key key;
 	struct contact c = { .direction = DIRECTION_LISTEN, .protocol = IPPROTO_TCP };
-	struct party party;
 	u64 now, who;
 
 	if (!p)
@@ -59,9 +49,8 @@ static __always_inline void listens(struct sock *sk)
 	own_address(&c, sk);
 	c.port = c.local_port = sk->__sk_common.skc_num;
 	contacted(&c, p, who, now);
-	note_party(p, &party);
 	listener_key(&key, sk);
-	bpf_map_update_elem(&parties, &key, &party, BPF_ANY);
+	note_listener(p, &key, socket_cgroup(sk), true);
 }
 
 static __always_inline void accepted(struct sock *sk)
@@ -93,7 +82,8 @@ static __always_inline void begins(struct sock *sk)
 
 	if (!p)
 		return;
-	note_party(p, &party);
+	__builtin_memcpy(&party, p, sizeof(party));
+	bpf_get_current_comm(((struct proc *)&party)->by.comm, sizeof(p->by.comm));
 	bpf_map_update_elem(&connecting, &key, &party, BPF_ANY);
 }
 

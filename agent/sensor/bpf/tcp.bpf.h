@@ -38,9 +38,24 @@ static __always_inline void listener_key(struct party_key *key, struct sock *sk)
 	key->pad = 0;
 }
 
+/* From now on, whoever comes to the socket comes to this process. Not where others share the socket's cgroup, and may listen on
+ * the same port: one who entered without its container's cgroup, or where cgroup v1 names containers. */
+NOINLINE int note_listener(struct proc *p, struct party_key *key, struct cgroup *cgroup, bool current)
+{
+	struct party party;
+
+	if (!p || !key || container_at(cgroup) != p->by.container)
+		return 0;
+	__builtin_memcpy(&party, p, sizeof(party));
+	if (current)
+		bpf_get_current_comm(((struct proc *)&party)->by.comm, sizeof(p->by.comm));
+	bpf_map_update_elem(&parties, key, &party, BPF_ANY);
+	return 0;
+}
+
 static __always_inline u64 party_who(struct proc *p, u64 now)
 {
-	if (p->generation != generation || !p->who)
+	if (!p->who || p->generation != generation)
 		name_who(p, now);
 	return p->who;
 }
