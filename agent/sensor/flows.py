@@ -83,6 +83,7 @@ class Flows:
         """What changed since the last sweep. Flows that were idle for `idle_s` (0: never) are reported and forgotten."""
         swept = self._swept(0, int(idle_s * 1e9))
         swept.counts.extend(self._swept_prefixes())
+        self._sensor.run("forget_whos", bytes(8))  # an empty context is refused
         return swept
 
     def end(self, *containers: int) -> tuple[Sweep, list[Gap]]:

@@ -4,7 +4,7 @@
 # fmt: off
 from struct import Struct
 
-HASH = "7ef9b766116fa3f9"  # of everything below: recordings and pinned maps carry it
+HASH = "a46a6604aa5fd4a9"  # of everything below: recordings and pinned maps carry it
 
 FLOW_KEY = Struct("<3Q4I")
 FLOW_KEY_FIELDS = ("who", "ino", "names", "dev", "real_dev", "generation", "what")
@@ -14,8 +14,8 @@ FLOW_KEY_PEER_FIELDS = ("who", "address", "port", "local_port", "real_dev", "gen
 FLOW = Struct("<6QI4x")
 FLOW_FIELDS = ("count", "first_ns", "last_ns", "actor", "reported", "emitted_ns", "state")
 
-WHO = Struct("<3Q3I2B2x")
-WHO_FIELDS = ("container", "exe", "exe_ino", "exe_dev", "euid", "generation", "session", "tty")
+WHO = Struct("<3Q3I2BH")
+WHO_FIELDS = ("container", "exe", "exe_ino", "exe_dev", "euid", "generation", "session", "tty", "round")
 
 ACTOR = Struct("<5Q4I2B6x16s")
 ACTOR_FIELDS = ("container", "exe", "started_ns", "creator_started_ns", "ancestor_started_ns", "pid", "creator_pid", "ancestor_pid", "euid", "session", "tty", "comm")
@@ -72,8 +72,8 @@ LEFT_EVENT_FIELDS = (*EVENT_FIELDS, "cgroup")
 PRIVILEGE_EVENT = Struct("<QI4x8H5Q4I2B6x16s2QI4x")
 PRIVILEGE_EVENT_FIELDS = (*EVENT_FIELDS, "before", "after", "before_euid")
 
-REPORT = Struct("<40s3Q3I2B2x5Q2I64s")
-REPORT_FIELDS = ("key", "who_container", "who_exe", "who_exe_ino", "who_exe_dev", "who_euid", "who_generation", "who_session", "who_tty", "count", "added", "first_ns", "last_ns", "actor", "state", "retired", "tail")
+REPORT = Struct("<40s3Q3I2BH5Q2I64s")
+REPORT_FIELDS = ("key", "who_container", "who_exe", "who_exe_ino", "who_exe_dev", "who_euid", "who_generation", "who_session", "who_tty", "who_round", "count", "added", "first_ns", "last_ns", "actor", "state", "retired", "tail")
 REPORT_WHO = 1
 
 BUDGET_KEY = Struct("<QI4x")

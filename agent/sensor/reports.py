@@ -129,8 +129,8 @@ class _Report:
 
     def __init__(self, raw: bytes) -> None:
         values: tuple[Any, ...] = layout.REPORT.unpack_from(raw)
-        self.key, self.container, self.exe, _inode, _device, self.euid, _generation, session, tty = values[:9]
-        self.count, self.added, self.first_ns, self.last_ns, actor, self.state, retired, tail = values[9:]
+        self.key, self.container, self.exe, _inode, _device, self.euid, _generation, session, tty, _round = values[:10]
+        self.count, self.added, self.first_ns, self.last_ns, actor, self.state, retired, tail = values[10:]
         self.session = _SESSIONS[session] if session else Session.STANDING  # 0: the entry of `whos` is gone
         self.tty, self.retired = bool(tty), bool(retired)
         self.pid, self.started_low = actor >> 32, actor & 0xFFFFFFFF

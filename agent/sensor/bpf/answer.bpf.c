@@ -4,6 +4,7 @@
 #include "flow.bpf.h"
 
 #define ANSWERS 1024
+#define WHO_ROUNDS 4 /* a process that is being born has a name, but no flow yet */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, ANSWERS);
@@ -94,6 +95,8 @@ static long sweep_step(void *map, struct flow_key *key, struct flow *f, struct s
 	struct who *w = bpf_map_lookup_elem(&whos, &who);
 	bool ended;
 
+	if (w)
+		w->round = sweep_round;
 	if (args->container && (!w || w->container != args->container))
 		return 0;
 	if (counted & FLOW_RETIRED) {
@@ -131,4 +134,32 @@ int sweep(struct sweep_args *args)
 	bpf_for_each_map_elem(&flows, sweep_step, &a, 0);
 	*args = a;
 	return a.full;
+}
+
+static long forget_step(void *map, u64 *key, struct who *w, u32 *forgotten)
+{
+	u64 who = *key;
+	struct budget_key bk = { .container = w->container, .kind = KIND_WHO };
+	struct budget *b = bpf_map_lookup_elem(&budgets, &bk);
+
+	if ((u16)(sweep_round - w->round) < WHO_ROUNDS)
+		return 0;
+	*forgotten = 1;
+	if (!bpf_map_delete_elem(&whos, &who) && b)
+		add(&b->flows, -1);
+	return 0;
+}
+
+/* After a whole sweep: forget every `who` that had no flow in the last ones, so that a container's budget of them is spent by
+ * what it runs, not by what it ever ran. A process that is still there makes it anew with its next event. */
+SEC("syscall")
+int forget_whos(void *ctx)
+{
+	u32 forgotten = 0;
+
+	sweep_round++;
+	bpf_for_each_map_elem(&whos, forget_step, &forgotten, 0);
+	if (forgotten)
+		whos_forgotten++;
+	return 0;
 }

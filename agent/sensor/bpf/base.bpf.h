@@ -18,6 +18,10 @@ const volatile struct allowance allowances[32] = {}; /* index: enum kind */
 
 /* Python writes it while we run: the policy generation is part of every flow's key. */
 volatile u32 generation = 0;
+/* Whole sweeps of the flow map so far; counted by the program `forget_whos`. */
+volatile u32 sweep_round = 0;
+/* How often entries of `whos` were forgotten: then every process makes its own anew. */
+volatile u32 whos_forgotten = 0;
 /* Found by the stock-taking: the mount namespace of the host's first process. */
 volatile u64 host_mount_namespace = 0;
 

@@ -91,13 +91,15 @@ NOINLINE u64 remember_who(struct who *w, u64 now)
 		add(&b->over, 1);
 		return 0;
 	}
-	if (bpf_map_update_elem(&whos, &who, w, BPF_NOEXIST) && !bpf_map_lookup_elem(&whos, &who)) {
-		count(COUNTER_WHO_FULL);
-		if (b)
-			add(&b->flows, -1);
-		return 0;
-	}
-	return who;
+	w->round = sweep_round;
+	if (!bpf_map_update_elem(&whos, &who, w, BPF_NOEXIST))
+		return who;
+	if (b)
+		add(&b->flows, -1);
+	if (bpf_map_lookup_elem(&whos, &who))
+		return who; /* another CPU was first */
+	count(COUNTER_WHO_FULL);
+	return 0;
 }
 
 /* `who` under the present policies, from what the record holds: also for a record that outlived its task. */
@@ -108,6 +110,7 @@ NOINLINE int name_who(struct proc *p, u64 now)
 	if (!p)
 		return 0;
 	p->generation = generation;
+	p->forgotten = whos_forgotten;
 	w.container = p->by.container;
 	w.exe = p->by.exe;
 	w.exe_ino = p->exe_ino;
@@ -133,7 +136,7 @@ static __always_inline u64 who_of(struct proc *p, u64 now)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (p->who && p->cred == (u64)task->real_cred && p->generation == generation)
+	if (p->who && p->cred == (u64)task->real_cred && p->generation == generation && p->forgotten == whos_forgotten)
 		return p->who;
 	renew_who(p, now);
 	return p->who;

@@ -26,6 +26,8 @@ struct proc {
 	u64 exe_ino;
 	u32 exe_dev;
 	u32 generation;	   /* of the policies, in `who` */
+	u32 forgotten;	   /* whos_forgotten when `who` was made */
+	u32 pad2;
 	u32 last_kind;
 	u32 left;	   /* moved out of the container's cgroup */
 	u32 tid;	   /* of the task that the record was made for */
