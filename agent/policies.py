@@ -22,12 +22,19 @@ COMPILED = 4096  # containers whose compiled policies are kept
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:
-    """The policy files among and below these paths, in the order of their names. Test files (*.test.yaml) are none."""
+    """The policy files among and below these paths, in the order of their names.
+
+    Not those in a folder `examples` below, which are to be copied, nor tests (*.test.yaml).
+    """
     found: list[Path] = []
     for path in paths:
-        below = sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]
-        found += [file for file in below if file.suffix in (".yaml", ".yml") and not file.name.endswith(".test.yaml")]
+        found += [path] if not path.is_dir() else [file for file in sorted(path.rglob("*.y*ml")) if _counts(path, file)]
     return found[:FILES]
+
+
+def _counts(folder: Path, file: Path) -> bool:
+    inside = file.relative_to(folder).parts[:-1]
+    return file.suffix in (".yaml", ".yml") and not file.name.endswith(".test.yaml") and "examples" not in inside
 
 
 class ReadPolicies(NamedTuple):

@@ -1,7 +1,8 @@
 """One verb of the policies that select a container, compiled: what is denied, what is allowed, what becomes of the rest.
 
-A violation has the strictest mode of the policies that it violates: for what no list allows, those that have a list; for
-what is denied, those that deny it. So a policy that learns what a container needs stays silent beside one that alerts on secrets.
+Lists unite, but one that learns never weakens one that alerts: beside it, it neither allows nor forbids. A violation has the
+strictest mode of the policies that it violates: for what no list allows, those that have a list; for what is denied, those that
+deny it. So a policy that learns what a container needs stays silent beside one that alerts on secrets.
 """
 
 from collections.abc import Iterable, Sequence
@@ -63,10 +64,8 @@ class Verb:
         self.name = name
         self._generation = generation
         self.depends = depends
-        self._lists = sorted(
-            ((policy, rules) for policy, rules in said if rules.allow is not None),
-            key=lambda one: (one[1].mode is not Mode.ALERT, one[0].id),
-        )
+        lists = sorted(((policy, rules) for policy, rules in said if rules.allow is not None), key=lambda one: one[0].id)
+        self._lists = [one for one in lists if one[1].mode is Mode.ALERT] or lists
         self.listed = bool(self._lists)  # default-deny
         self._mode = self._lists[0][1].mode if self._lists else Mode.LEARN
         self.allows = [self._entry(p, "allow", rule, self._mode) for p, rules in self._lists for rule in rules.allow or ()]
