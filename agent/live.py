@@ -3,10 +3,10 @@
     policies ─► load and attach ─► self-test ─► stock-taking ─► ready ─► turns … ─► SIGTERM: drain, last sweep, close
 """
 
-import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Event as Flag
 from typing import Any
@@ -30,7 +30,7 @@ from agent.sensor.recording import Header, Recorder
 from agent.sensor.reports import Reports
 from agent.sensor.source import Channel
 from agent.sensor.variables import CODE_VARIABLES
-from agent.settings import Settings
+from agent.settings import Settings, SettingsError
 from agent.status import write_status
 from agent.tasks import Logger, Tasks, end_on_signals
 from agent.turns import Timer, Turns
@@ -51,6 +51,9 @@ class Agent:
         self._seen_ns = down.last_sign_ns(settings.log.folder, self.place.boot)
         self.metrics = Metrics(self.snapshot)
         self.outputs = app.outputs(settings, self.place, self.metrics)
+        self._made = ExitStack()  # what is to be ended, last made first; an error in one keeps no other from ending
+        self._made.callback(self.outputs.close, settings.shutdown_s - 1)
+        self._made.callback(self.note, "stop", {})
         self.health = Health(NEEDS, stuck_s=settings.stuck_s)
         self.policies = Policies([settings.policies.folder])
         self.changed = Flag()  # somebody touched the policies
@@ -62,7 +65,9 @@ class Agent:
 
     def _open_recorder(self, path: Path) -> Recorder:
         stamp = self.outputs.log.stamp
-        return Recorder(path, Header(self.place.boot, stamp.clock.offset_ns, CODE_VARIABLES), RECORDING_BYTES)
+        recorder = Recorder(path, Header(self.place.boot, stamp.clock.offset_ns, CODE_VARIABLES), RECORDING_BYTES)
+        self._made.callback(recorder.close)
+        return recorder
 
     def start(self, ended: Callable[[], bool]) -> bool:
         """Load, attach, test, take stock; then it is ready. False: it was to end before that."""
@@ -78,7 +83,12 @@ class Agent:
         if metrics.enabled:
             served = pages(self.metrics.exposition, self.health.sick, self.health.unready)
             where = (metrics.address, metrics.port)
-            self._server = Server(served, where, connections=metrics.connections, request_s=metrics.request_s)
+            try:
+                self._server = Server(served, where, connections=metrics.connections, request_s=metrics.request_s)
+            except OSError as error:
+                text = f"metrics: {metrics.address}:{metrics.port}: {error.strerror}\nhint: metrics.port 0 takes any free port"
+                raise SettingsError(text) from error
+            self._made.callback(self._server.close)
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:
@@ -93,6 +103,7 @@ class Agent:
         )
         self.sensor = Sensor.open(settings=chosen)
         self._attached_ns = boot_ns()
+        self._made.callback(self.sensor.close)
         self.sensor.set_generation(self.policies.generation)
         self.health.met("sensor")
 
@@ -111,10 +122,13 @@ class Agent:
             self.settings, self.place.boot, app.runtimes(self.settings), lambda cgroup: cgroups.path_of(hierarchy, cgroup)
         )
         self.hashing = Hashing(self.node, self._see, str(self.settings.node.proc_root))
+        self._made.callback(self.hashing.close)
         self.decoder = Decoder(CODE_VARIABLES, self.node.name)
         self.reports = Reports(self.node.name)
         self.flows = Flows(sensor, self.reports, tap)
+        self._made.callback(self.flows.close)
         self.source = sensor.source(tap)
+        self._made.callback(self.source.close)
         self.kernel = LiveKernel(self.flows, self.node, self.policies, sensor.seed)
         self.novelty = app.novelty(self.policies, self.kernel.answer, self.kernel.answer_network)
         self.pipeline, self.life = app.pipeline(
@@ -122,6 +136,14 @@ class Agent:
             self.novelty.see, self.flows.remember, self._recorder.fact if self._recorder else _nowhere,
             self._event_failed, more=(self.hashing.write,),
         )  # fmt: skip
+
+        self._made.callback(self._look_again)
+
+    def _look_again(self) -> None:
+        """At the end: what is held, what was counted since the last sweep."""
+        self.life.close()
+        self.sweep()
+        self.pipeline.settle()
 
     def _see(self, event: Event) -> None:
         self.pipeline.see(event)
@@ -257,21 +279,7 @@ class Agent:
 
     def close(self) -> None:
         """Drain, sweep a last time, and leave nothing in the kernel."""
-        if self.sensor:
-            with contextlib.suppress(AttributeError):  # the start failed before these were made
-                self.life.close()
-                self.sweep()
-                self.pipeline.settle()
-                self.hashing.close()
-                self.flows.close()
-                self.source.close()
-            self.sensor.close()
-        self.note("stop", {})
-        self.outputs.close(self.settings.shutdown_s - 1)
-        if self._recorder:
-            self._recorder.close()
-        if self._server:
-            self._server.close()
+        self._made.close()
 
 
 def _nowhere(fact: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.live import Agent
 from agent.live import run as turn
+from agent.node.cgroups import CgroupError
 from agent.outputs.daemonlog import daemon_logger
 from agent.outputs.spool import FolderInUseError
 from agent.sensor.features import SensorError
@@ -25,6 +26,9 @@ def run(file: Path | None, overrides: Mapping[str, Any], record: Path | None) ->
         return 2
     try:
         return turn(agent, logger, [watcher([settings.policies.folder], agent.changed)])
-    except SensorError as error:
+    except SettingsError as error:
+        sys.stderr.write(f"vedette: {error}\n")
+        return 2
+    except (SensorError, CgroupError) as error:
         sys.stderr.write(f"vedette: {error}\n")
         return 1
