@@ -1,0 +1,73 @@
+/* Removes a file by io_uring in one of the ways in which rings differ: `ring WAY PATH`. Ends with 0 when the file is gone. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static const struct way {
+	const char *name;
+	unsigned setup, sqe;
+	int personality;
+} ways[] = {
+	{ "plain", 0, 0, 0 },
+	{ "deferred", IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, 0, 0 },
+	{ "polled", IORING_SETUP_SQPOLL, 0, 0 },
+	{ "silent", 0, IOSQE_CQE_SKIP_SUCCESS, 0 },
+	{ "other-credentials", 0, 0, 1 },
+};
+
+static long must(long result, const char *what)
+{
+	if (result >= 0)
+		return result;
+	perror(what);
+	exit(1);
+}
+
+static char *area(int ring, size_t size, off_t offset)
+{
+	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring, offset);
+
+	must(at == MAP_FAILED ? -1 : 0, "mmap");
+	return at;
+}
+
+static void submit(int ring, const struct way *way, struct io_uring_params *p, const char *path)
+{
+	char *sq = area(ring, p->sq_off.array + p->sq_entries * 4, IORING_OFF_SQ_RING);
+	struct io_uring_sqe *sqe = (void *)area(ring, p->sq_entries * sizeof(*sqe), IORING_OFF_SQES);
+	unsigned wait = way->sqe & IOSQE_CQE_SKIP_SUCCESS ? 0 : 1;
+	unsigned flags = IORING_ENTER_GETEVENTS | (p->flags & IORING_SETUP_SQPOLL ? IORING_ENTER_SQ_WAKEUP : 0);
+
+	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_UNLINKAT, .fd = AT_FDCWD, .addr = (unsigned long)path, .flags = way->sqe };
+	if (way->personality)
+		sqe->personality = must(syscall(SYS_io_uring_register, ring, IORING_REGISTER_PERSONALITY, NULL, 0), "personality");
+	*(unsigned *)(sq + p->sq_off.array) = 0;
+	__atomic_add_fetch((unsigned *)(sq + p->sq_off.tail), 1, __ATOMIC_RELEASE);
+	must(syscall(SYS_io_uring_enter, ring, 1, wait, flags, NULL, 0), "enter");
+}
+
+int main(int argc, char **argv)
+{
+	struct io_uring_params p = {};
+	const struct way *way = ways;
+	int ring;
+
+	for (; argc == 3 && way < ways + sizeof(ways) / sizeof(*ways); way++) {
+		if (strcmp(way->name, argv[1]))
+			continue;
+		p.flags = way->setup;
+		ring = must(syscall(SYS_io_uring_setup, 4, &p), "setup");
+		submit(ring, way, &p, argv[2]);
+		for (int i = 0; i < 5000 && !access(argv[2], F_OK); i++)
+			usleep(1000);
+		return !access(argv[2], F_OK);
+	}
+	return 2;
+}
