@@ -55,7 +55,7 @@ NOINLINE int note_listener(struct proc *p, struct party_key *key, struct cgroup 
 
 static __always_inline u64 party_who(struct proc *p, u64 now)
 {
-	if (!p->who || p->generation != generation)
+	if (!p->who || p->generation != generation || p->forgotten != whos_forgotten)
 		name_who(p, now);
 	return p->who;
 }
