@@ -1,6 +1,6 @@
 """The agent on a live host: start it in the order in which nothing is missed, run it, end it.
 
-    policies ─► load and attach ─► self-test ─► stock-taking ─► ready ─► turns … ─► SIGTERM: drain, last sweep, close
+policies ─► load and attach ─► self-test ─► stock-taking ─► ready ─► turns … ─► SIGTERM: drain, last sweep, close
 """
 
 import os
@@ -11,7 +11,9 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import Any
 
-from agent import app, down
+from structlog.typing import FilteringBoundLogger
+
+from agent import account, app, down
 from agent.hashing import Hashing
 from agent.kernel import LiveKernel
 from agent.node import cgroups
@@ -32,19 +34,20 @@ from agent.sensor.source import Channel
 from agent.sensor.variables import CODE_VARIABLES
 from agent.settings import Settings, SettingsError
 from agent.status import write_status
-from agent.tasks import Logger, Tasks, end_on_signals
+from agent.tasks import Tasks, end_on_signals
 from agent.turns import Timer, Turns
 from model.event import Event, Gap
 
 NEEDS = ("policies", "sensor", "self-test", "stock-taking")
 KINDS = {name.removeprefix("KIND_").lower(): number for name, number in vars(layout).items() if name.startswith("KIND_")}
 RECORDING_BYTES = 1 << 30
+DUE_SOON_NS = 500_000_000  # the loop must not sleep past what the node has to do
 
 
 class Agent:
     """One run of the agent. `start` raises what keeps it from watching; `close` leaves nothing in the kernel."""
 
-    def __init__(self, settings: Settings, logger: Logger, record: Path | None = None) -> None:
+    def __init__(self, settings: Settings, logger: FilteringBoundLogger, record: Path | None = None) -> None:
         self.settings, self._logger = settings, logger
         self._sparse, self._failed_events = Sparse(logger), 0
         self.place = app.where(settings)
@@ -71,11 +74,21 @@ class Agent:
 
     def start(self, ended: Callable[[], bool]) -> bool:
         """Load, attach, test, take stock; then it is ready. False: it was to end before that."""
-        for step in (self._serve, self.reload, self._open_sensor, self._build, self._answer_existing, self._test, self._take_stock):
+        for step in (
+            self._serve,
+            self.reload,
+            self._open_sensor,
+            self._build,
+            self._answer_existing,
+            self._test,
+            self._take_stock,
+        ):
             if ended():
                 return False
             step()
-        self.note("start", {"pid": os.getpid(), "policies": len(self.policies), "missing": [h.place for h in self._sensor.missing()]})
+        self.note(
+            "start", {"pid": os.getpid(), "policies": len(self.policies), "missing": [h.place for h in self.watching.missing()]}
+        )
         return True
 
     def _serve(self) -> None:
@@ -99,7 +112,7 @@ class Agent:
         chosen = SensorSettings(
             memory_bytes=self.settings.sensor.memory_bytes,
             pending_s=self.settings.sensor.pending_s,
-            allowances=SensorSettings().allowances | app.allowances(self.settings, KINDS),
+            allowances={**SensorSettings().allowances, **app.allowances(self.settings, KINDS)},
         )
         self.sensor = Sensor.open(settings=chosen)
         self._attached_ns = boot_ns()
@@ -108,14 +121,15 @@ class Agent:
         self.health.met("sensor")
 
     @property
-    def _sensor(self) -> Sensor:
+    def watching(self) -> Sensor:
+        """The open sensor."""
         if self.sensor is None:
             raise RuntimeError("the sensor is not open")
         return self.sensor
 
     def _build(self) -> None:
         """Everything that needs the sensor."""
-        sensor, tap = self._sensor, self._recorder.write if self._recorder else None
+        sensor, tap = self.watching, self._recorder.write if self._recorder else None
         hierarchy = cgroups.find_hierarchy()
         self.hierarchy = hierarchy
         self.node = app.node(
@@ -131,11 +145,11 @@ class Agent:
         self._made.callback(self.source.close)
         self.kernel = LiveKernel(self.flows, self.node, self.policies, sensor.seed)
         self.novelty = app.novelty(self.policies, self.kernel.answer, self.kernel.answer_network)
-        self.pipeline, self.life = app.pipeline(
-            self.decoder, self.node, self.policies, self.outputs, self.kernel,
-            self.novelty.see, self.flows.remember, self._recorder.fact if self._recorder else _nowhere,
-            self._event_failed, more=(self.hashing.write,),
-        )  # fmt: skip
+        fact = self._recorder.fact if self._recorder else _nowhere
+        around = app.Around(
+            self.kernel, self.novelty.see, self.flows.remember, fact, self._event_failed, more=(self.hashing.write,)
+        )
+        self.pipeline, self.life = app.pipeline(self.decoder, self.node, self.policies, self.outputs, around)
 
         self._made.callback(self._look_again)
 
@@ -152,12 +166,12 @@ class Agent:
         """What the last agent of this boot has not seen is said; the hooks are shown to work."""
         if self._seen_ns is not None:
             self.pipeline.see(down.gap(self._seen_ns, self._attached_ns))
-        others = selftest.check(self._sensor, self.flows, self.source)
+        others = selftest.check(self.watching, self.flows, self.source)
         self.health.met("self-test")
         self.pipeline.take(others)
 
     def _take_stock(self) -> None:
-        self._sensor.take_stock(self._between)
+        self.watching.take_stock(self._between)
         self.health.met("stock-taking")
 
     def _answer_existing(self) -> None:
@@ -174,15 +188,19 @@ class Agent:
     def turns(self) -> Turns:
         """The loop, with what time brings."""
         timers = [
-            Timer("node", 0.02, lambda: self.life.tick(boot_ns())),
+            Timer("node", 0.01, lambda: self.life.tick(boot_ns()), self._node_is_due),
             Timer("findings", 1.0, lambda: self.outputs.findings.tick(boot_ns())),
             Timer("health", 1.0, self.health.beat),
-            Timer("hashes", 0.1, self.hashing.tick),
-            Timer("policies", self.settings.policies.settle_s, self._reload_if_changed),
+            Timer("hashes", 0.05, self.hashing.tick, lambda: self.hashing.worker.busy),
+            Timer("policies", self.settings.policies.settle_s, self._reload_if_changed, self.changed.is_set),
             Timer("sweep", self.settings.sensor.sweep_interval_s, self.sweep),
             Timer("heartbeat", self.settings.heartbeat_s, self._heartbeat),
         ]
         return Turns(self.source, self.pipeline, timers, self._failed)
+
+    def _node_is_due(self) -> bool:
+        due_ns = self.node.containers.due_ns()
+        return due_ns is not None and due_ns <= boot_ns() + DUE_SOON_NS
 
     def _failed(self, timer: str, error: Exception) -> None:
         self._logger.error("a timer failed", timer=timer, exc_info=error)
@@ -203,8 +221,8 @@ class Agent:
             self.pipeline.see(event)
         self._tell_failed()
         self.life.sweep()
-        self._snapshot = self._look()
-        write_status(self.settings.log.folder, self.status())
+        self._snapshot = account.snapshot(self)
+        write_status(self.settings.log.folder, account.status(self))
 
     def reload(self) -> None:
         """Read the policies. A bad file keeps the old ones in force, and is said loudly."""
@@ -222,9 +240,8 @@ class Agent:
             self.health.met("policies")
 
     def _reload_if_changed(self) -> None:
-        if self.changed.is_set():
-            self.changed.clear()
-            self.reload()
+        self.changed.clear()
+        self.reload()
 
     def _heartbeat(self) -> None:
         self.note("heartbeat", {"hits": self._snapshot.known_hits, "containers": self._snapshot.containers})
@@ -237,46 +254,6 @@ class Agent:
         """The numbers of the last sweep, for the scraper's thread."""
         return self._snapshot
 
-    def _look(self) -> Snapshot:
-        counters, state = self.flows.losses.counters(), self.outputs.log.state()
-        live = self.node.containers.live()
-        named = sum(1 for container in live if container.runtime != "unidentified")
-        sensor = self._sensor
-        return Snapshot(
-            known_hits=counters["hits"],
-            maps={name: (0, size) for name, size in sensor.sizes.entries.items()},
-            rings={name: (int(fill * sensor.sizes.rings[name]), sensor.sizes.rings[name]) for name, fill in self.source.fill().items()},
-            containers={"identified": named, "unidentified": len(live) - named},
-            policy_generation=self.policies.generation,
-            policy_errors=len(self.policies.problems),
-            log_bytes={name: one.disk_bytes for name, one in state.items()},
-            ready=not self.health.unready(),
-        )
-
-    def status(self) -> dict[str, Any]:
-        """Everything that `vedette status` shows of a running agent."""
-        sensor, state = self._sensor, self.outputs.log.state()
-        return {
-            "pid": os.getpid(),
-            "time": time.time(),
-            "up_s": round(time.monotonic() - self.started_s, 1),
-            "ready": not self.health.unready(),
-            "unready": self.health.unready(),
-            "tier": 2,
-            "hooks": [vars(hook) for hook in sensor.hooks],
-            "policies": {"generation": self.policies.generation, "count": len(self.policies), "errors": [str(p) for p in self.policies.problems]},
-            "containers": [
-                {"id": one.id, "name": one.name, "image": one.image, "runtime": one.runtime, "cgroup": one.cgroup_path}
-                for one in self.node.containers.live()
-            ],
-            "losses": {f"{place} {what}".strip(): count for (place, what), count in self.metrics.lost().items()},
-            "counters": self.flows.losses.counters(),
-            "memory": {"budget_bytes": self.settings.sensor.memory_bytes, "planned_bytes": sensor.sizes.memory_bytes()},
-            "log": {name: {"bytes": one.disk_bytes, "written": one.written, "lost": one.lost, "error": one.error} for name, one in state.items()},
-            "own": self.metrics.own(),
-            "metrics": self.metrics_address,
-        }
-
     def close(self) -> None:
         """Drain, sweep a last time, and leave nothing in the kernel."""
         self._made.close()
@@ -287,7 +264,7 @@ def _nowhere(fact: dict[str, Any]) -> None:
     del fact
 
 
-def run(agent: Agent, logger: Logger, watch: Sequence[Callable[[Flag], None]] = ()) -> int:
+def run(agent: Agent, logger: FilteringBoundLogger, watch: Sequence[Callable[[Flag], None]] = ()) -> int:
     """Start, turn, end. The exit code: 0 after a signal, 1 if an essential part failed."""
     tasks = Tasks(logger)
     restore = end_on_signals(tasks.ending)

@@ -40,6 +40,16 @@ class Losses:
         """The sensor's own counters, summed over the CPUs, by name; `hits` are the known flows."""
         return {name: self._counter(number) for number, name in COUNTERS.items()}
 
+    def entries(self) -> dict[str, int]:
+        """How many entries the maps with a quota hold, by map; from the budgets, for counting a map means walking over it."""
+        flows = layout.BUDGET_FIELDS.index("flows")
+        held = {"flows": 0, "whos": 0, "prefixes": 0}
+        for key, value in self._budgets.items():
+            kind = layout.BUDGET_KEY.unpack(key)[1]
+            of = {layout.KIND_WHO: "whos", layout.KIND_MANY: "prefixes"}.get(kind, "flows")
+            held[of] += layout.BUDGET.unpack(value)[flows]
+        return held
+
     def read(self) -> list[Gap]:
         """What was lost since the last call."""
         now, began = _now(), self._read_ns
