@@ -61,7 +61,7 @@ def test_a_refused_program_is_left_out_and_named_with_the_verifiers_words(tmp_pa
         sensor.close()
     assert (missing["wild"].state, "invalid" in missing["wild"].why) == (State.FAILED, True)
     assert (missing["on_io_uring"].state, missing["on_io_uring"].why) == (State.MISSING, "left out by the settings")
-    assert missing["on_io_uring"].costs == "files opened by io_uring are not seen"
+    assert missing["on_io_uring"].costs == "files opened, AF_UNIX connections and sockets made by io_uring are not seen"
     assert set(missing) == {"wild", "on_io_uring"}
 
 
