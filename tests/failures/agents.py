@@ -1,0 +1,67 @@
+"""A real agent that may also be stopped, hurried, refused, and started by somebody else."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.agent.daemon import Daemon
+from tests.containers import leaks
+from tests.containers.programs import PROJECT
+
+REFUSAL_S = 30.0
+NOBODY = 65534
+# As an ordinary user. It may read everything, because the interpreter may lie in root's home; it may write and load nothing.
+ORDINARY = (
+    *("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"),
+    *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search", "--bounding-set=-all,+dac_read_search"),
+)
+# Where libbpf is not installed: the loader finds an empty file in its place.
+NO_LIBBPF = (
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    'for file in $(ldconfig -p | sed -n "s/.*libbpf.so.1.* => //p"); do \
+    mount --bind /dev/null "$(readlink -f "$file")"; done; exec "$@"',
+    "sh",
+)
+
+
+class Agent(Daemon):
+    """See Daemon. `log` is its folder of logs, `rules` that of its policies."""
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It does not run meanwhile, as on a machine that has no time for it."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+    def begin(self) -> "subprocess.Popen[bytes]":
+        """Start it and don't wait for anything."""
+        with self._said.open("wb") as said:
+            self._process = subprocess.Popen(
+                self._command(), cwd=PROJECT, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
+            )
+        return self._process
+
+    def is_refused(self, *before: str) -> "subprocess.CompletedProcess[str]":
+        """A start that is expected to fail. `before`: what the command line begins with: ORDINARY, NO_LIBBPF."""
+        command = [*before, *self._command()]
+        return subprocess.run(command, cwd=PROJECT, env=_environment(), capture_output=True, text=True, timeout=REFUSAL_S)
+
+    def _command(self) -> list[str]:
+        return [sys.executable, "-m", "agent", "run", "--settings", str(self.settings)]
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, leaks.MARK: f"session:{os.getpid()}"}
