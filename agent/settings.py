@@ -90,8 +90,6 @@ class NodeSettings(Part):
     """Name of the cluster in records."""
     tenant: Annotated[str, Field(max_length=253)] = ""
     """Name of the tenant in records."""
-    cgroup_root: Path = Path("/sys/fs/cgroup")
-    """Where the cgroup hierarchy is mounted."""
     proc_root: Path = Path("/proc")
     """Where the host's procfs is mounted; in a pod often /host/proc."""
     host_root: Path = Path("/")
@@ -102,8 +100,6 @@ class NodeSettings(Part):
     """Seconds that an ended container stays known: late events still find their name."""
     containers: Annotated[int, Field(ge=16, le=65536)] = 4096
     """Containers, living and lately dead, that are kept at once."""
-    look_s: Seconds = 2.0
-    """Seconds until a look into a container's files is given up and its worker killed."""
 
 
 class Allowance(Part):
@@ -155,29 +151,14 @@ class BudgetSettings(Part):
 class SensorSettings(Part):
     """What runs in the kernel."""
 
-    memory_bytes: Bytes = 32 * MIB
+    memory_bytes: Annotated[int, Field(ge=4 * MIB)] = 32 * MIB
     """Bytes that maps and rings may take in the kernel. They are sized from it."""
-    urgent_ring_bytes: Bytes = 4 * MIB
-    """Bytes of the ring for exec, exit, privilege and control. A power of two."""
-    novelty_ring_bytes: Bytes = 8 * MIB
-    """Bytes of the ring for first sights. A power of two. Full: the flow map keeps it."""
     sweep_interval_s: Seconds = 5.0
     """Seconds between two sweeps of the flow map for counts."""
     idle_flow_s: Seconds = 3600.0
     """Seconds after which an idle flow is forgotten: its next hit is a first sight again."""
     pending_s: Seconds = 10.0
     """Seconds until a first sight that the log did not take is sent again."""
-    argv_bytes: Annotated[int, Field(ge=256, le=4096)] = 4096
-    """Bytes of a program's arguments that are kept; longer ones are marked."""
-
-    @model_validator(mode="after")
-    def _rings(self) -> Self:
-        sizes = (self.urgent_ring_bytes, self.novelty_ring_bytes)
-        if any(size & (size - 1) for size in sizes):
-            raise ValueError("urgent_ring_bytes and novelty_ring_bytes must be powers of two")
-        if sum(sizes) * 4 > self.memory_bytes * 3:
-            raise ValueError("the rings take more than three quarters of memory_bytes: nothing is left for the flow map")
-        return self
 
 
 class FindingSettings(Part):
@@ -205,8 +186,6 @@ class Settings(Part):
     """What `run` prints: lines for people, JSON lines, nothing; auto: lines on a terminal, else JSON."""
     level: Literal["debug", "info", "warning", "error"] = "info"
     """How much the agent's own log says."""
-    ready_s: Seconds = 30.0
-    """Seconds until an agent that is not ready says so loudly, with what is missing."""
     heartbeat_s: Seconds = 30.0
     """Seconds between two heartbeats in evidence: silence can be noticed."""
     stuck_s: Seconds = 15.0

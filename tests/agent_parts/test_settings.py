@@ -85,8 +85,6 @@ def test_other_variables_of_the_environment_are_none_of_our_business() -> None:
 
 
 def test_what_belongs_together_is_checked_together() -> None:
-    assert "powers of two" in problems(None, {"VEDETTE_SENSOR_URGENT_RING_BYTES": "5000"})[0]
-    assert "three quarters" in problems(None, {"VEDETTE_SENSOR_MEMORY_BYTES": str(8 << 20)})[0]
     assert "half of a log's budget" in problems(None, {"VEDETTE_LOG_FILE_BYTES": str(1 << 30)})[0]
 
 

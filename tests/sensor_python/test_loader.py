@@ -73,7 +73,7 @@ def test_a_file_that_is_no_object_is_refused(tmp_path: Path) -> None:
 
 def test_an_object_of_another_border_is_refused(sensor_object: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "FLOW", Struct("<6QI5x"))
-    with pytest.raises(SensorError, match=r"another struct flow than this agent reads\nhint: `make build`"):
+    with pytest.raises(SensorError, match=r"another struct flow than this agent reads\nhint: `make object`"):
         Sensor.open(sensor_object)
 
 
@@ -85,7 +85,7 @@ def test_every_constant_is_one_of_the_programs(sensor_object: Path) -> None:
 
 
 def test_a_missing_object_says_how_to_compile_it(tmp_path: Path) -> None:
-    with pytest.raises(SensorError, match="hint: `make build` compiles it"):
+    with pytest.raises(SensorError, match="hint: `make object` compiles it"):
         object_path(tmp_path)
 
 
