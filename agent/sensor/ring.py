@@ -1,8 +1,8 @@
 """BPF ring buffers, read by mmap: without libbpf's callback, which costs three times as much from Python.
 
-Layout (kernel/bpf/ringbuf.c): page 0 is the consumer's position, ours to write; page 1 the producer's; then the data, mapped
-twice, so that a record which wraps lies in one piece. A record is a header of two u32, the first the length with bit 31 =
-still being written, bit 30 = discarded, then the data, padded to 8 bytes.
+Layout (kernel/bpf/ringbuf.c): page 0 is the consumer's position, ours to write; page 1 the producer's; then the data, which can
+be mapped twice in a row. We map it once, because each mapped page counts as resident, and join the record that wraps. A record
+is a header of two u32, the first the length with bit 31 = still being written, bit 30 = discarded, then the data, padded to 8.
 
 Memory order: the kernel publishes length and producer position with release, and reuses what lies before our position. On
 x86-64 loads and stores keep that order by themselves. arm64 needs an acquire behind our reads of headers and a release before
@@ -28,7 +28,7 @@ class Ring:
         page = mmap.PAGESIZE
         self.descriptor, self.size = descriptor, size
         self._mine = mmap.mmap(descriptor, page, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-        self._theirs = mmap.mmap(descriptor, page + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
+        self._theirs = mmap.mmap(descriptor, page + size, mmap.MAP_SHARED, mmap.PROT_READ, offset=page)
         self._views = [memoryview(self._mine), memoryview(self._theirs)]
         # Casts, not struct.pack_into: a position must be stored in one piece.
         self._consumed = self._views[0].cast("Q")
@@ -51,6 +51,8 @@ class Ring:
             self._fence()
         theirs = self._theirs
         records = [theirs[start:stop] for start, stop in places]
+        if at // self.size > self._consumed[0] // self.size:
+            records = [self._joined(*place) for place in places]
         if self._fence:
             self._fence()
         self._consumed[0] = at
@@ -70,6 +72,12 @@ class Ring:
                 places.append((start + offset, start + offset + size))
             at += (size + _HEADER + 7) & ~7
         return places, at
+
+    def _joined(self, start: int, stop: int) -> bytes:
+        """A record that may wrap."""
+        end, first = self._start + self.size, self._start
+        whole: bytes = self._theirs[start : min(stop, end)]
+        return whole + self._theirs[first + max(0, start - end) : first + max(0, stop - end)]
 
     def close(self) -> None:
         """Unmap. The descriptor is its owner's."""
