@@ -96,7 +96,7 @@ class Sight:
         self._book.read()
         return [record for record in self._of(container) if isinstance(record.event, kind) and _fits(record, conditions)]
 
-    def finding(self, container: Container, reason: str, *, within_s: float = PATIENCE_S, **conditions: Any) -> Finding:
+    def finding(self, container: Container | int, reason: str, *, within_s: float = PATIENCE_S, **conditions: Any) -> Finding:
         """The first finding of that container and reason that fits; waits for it."""
         deadline = time.monotonic() + within_s
         while True:
@@ -107,7 +107,7 @@ class Sight:
                 raise AssertionError(f"no finding {reason} {_shown(conditions)}\n{self.told(container)}")
             time.sleep(0.01)
 
-    def findings(self, container: Container) -> list[Finding]:
+    def findings(self, container: Container | int) -> list[Finding]:
         """All that are written by now, but for marks."""
         self._book.read()
         ids = {record.id for record in self._of(container)}
