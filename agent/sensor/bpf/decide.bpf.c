@@ -5,7 +5,7 @@
 
 struct decide_args {
 	u64 cgroup;
-	u64 main_pid;	/* 0: as it is */
+	u64 main_pid; /* 0: as it is */
 	u64 main_started_ns;
 	u32 state;
 	u32 pad;

@@ -171,8 +171,10 @@ static long hash_step(u32 i, struct hash_walk *w)
 static __always_inline void count_exec(struct proc *p, struct exec_event *e, struct scratch *s, u64 now, bool lost)
 {
 	u64 words = ((u64)e->event.texts[3] + 7) / 8;
-	struct hash_walk w = { .at = (u64)&s->out[(sizeof(*e) + e->event.texts[0] + e->event.texts[1] + e->event.texts[2]) & OUT_MASK],
-			       .hash = e->file.names };
+	struct hash_walk w = {
+		.at = (u64)&s->out[(sizeof(*e) + e->event.texts[0] + e->event.texts[1] + e->event.texts[2]) & OUT_MASK],
+		.hash = e->file.names
+	};
 	struct flow_key key = {};
 	struct admission a = { .now = now };
 

@@ -159,7 +159,8 @@ NOINLINE int novel_file(struct flow_key *key, struct view *v, struct proc *p, u6
 	kind = key->what >> 24;
 	a.now = look.now = bpf_ktime_get_boot_ns();
 	look.dev = v->dev;
-	look.wires_only = bpf_map_lookup_elem(&flows, key) != NULL; /* one that has an entry was counted there already */
+	look.wires_only = bpf_map_lookup_elem(&flows, key) !=
+			  NULL; /* one that has an entry was counted there already */
 	look_up_parents(&look);
 	if (look.counted)
 		return 0;

@@ -197,7 +197,7 @@ static __always_inline u32 proc_layer(u64 inode)
 	if (!pid)
 		return LAYER_PROC;
 	return pid == (u64)task->signal->pids[PIDTYPE_TGID] || pid == (u64)task->thread_pid ? LAYER_PROC_SELF
-											      : LAYER_PROC_OTHER;
+											    : LAYER_PROC_OTHER;
 }
 
 /* "From the image" is only the overlay that was the container's root at the handover: a workload can mount its own. */

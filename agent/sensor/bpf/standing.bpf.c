@@ -110,7 +110,8 @@ int standing_host(struct bpf_iter__task *ctx)
 
 	if (!task || task->pid != task->tgid)
 		return 0;
-	if (!host_mount_namespace && task->pid <= 2) /* init, or where it is hidden from us, the kernel's first thread */
+	if (!host_mount_namespace &&
+	    task->pid <= 2) /* init, or where it is hidden from us, the kernel's first thread */
 		host_mount_namespace = mount_namespace_id(task->nsproxy->mnt_ns);
 	container = container_of_task(task);
 	if (!container || !is_handed_over(task))

@@ -20,17 +20,17 @@ struct credentials {
 
 struct proc {
 	struct actor by;
-	u64 who;	   /* 0: not made yet, or no room */
-	u64 cred;	   /* the credentials that `who` was made from */
+	u64 who;	     /* 0: not made yet, or no room */
+	u64 cred;	     /* the credentials that `who` was made from */
 	u64 last_superblock; /* last look-up in the mount table */
 	u64 exe_ino;
 	u32 exe_dev;
-	u32 generation;	   /* of the policies, in `who` */
-	u32 forgotten;	   /* whos_forgotten when `who` was made */
+	u32 generation; /* of the policies, in `who` */
+	u32 forgotten;	/* whos_forgotten when `who` was made */
 	u32 pad2;
 	u32 last_kind;
-	u32 left;	   /* moved out of the container's cgroup */
-	u32 tid;	   /* of the task that the record was made for */
+	u32 left; /* moved out of the container's cgroup */
+	u32 tid;  /* of the task that the record was made for */
 	u32 pad;
 	struct credentials rights; /* as last seen */
 };
@@ -101,7 +101,8 @@ static long ancestor_step(u32 i, struct ancestor_walk *w)
 NOINLINE u64 container_at(struct cgroup *cgroup)
 {
 	struct cgroup *c = AS(cgroup, cgroup);
-	struct ancestor_walk w = { .slots = (u64)c + bpf_core_field_offset(struct cgroup, ancestors), .level = c->level };
+	struct ancestor_walk w = { .slots = (u64)c + bpf_core_field_offset(struct cgroup, ancestors),
+				   .level = c->level };
 
 	bpf_loop(24, ancestor_step, &w, 0);
 	return w.found ? w.found : w.undecided;
