@@ -225,14 +225,15 @@ class Agent:
         write_status(self.settings.log.folder, account.status(self))
 
     def reload(self) -> None:
-        """Read the policies. A bad file keeps the old ones in force, and is said loudly."""
+        """Read the policies. A bad file keeps the old ones in force, and is said loudly, once."""
+        before = self.policies.problems
         if self.policies.load():
             if self.sensor:
                 self.kernel.forget_prefixes()
                 self.novelty.forget()
                 self.sensor.set_generation(self.policies.generation)
             self.note("policies", {"generation": self.policies.generation, "policies": len(self.policies)})
-        if self.policies.problems:
+        if self.policies.problems and self.policies.problems != before:
             first = self.policies.problems[0]
             self.note("policies", {"errors": len(self.policies.problems), "first": str(first)})
             self._logger.warning("policies have errors", count=len(self.policies.problems), first=str(first))

@@ -23,18 +23,38 @@ class _Mark(FileSystemEventHandler):
 
 
 def watcher(folders: Sequence[Path], changed: Event) -> Callable[[Event], None]:
-    """A task: sets `changed` when something below the folders changes. Polls where the host's inotify watches are used up."""
+    """A task: sets `changed` when something below the folders changes. Polls where the host's inotify watches are used up.
+
+    A watch is of an inode: where a folder came, went or was replaced it begins anew. It is set at each beginning, too, for
+    what changed before.
+    """
 
     def run(ending: Event) -> None:
-        try:
-            observer: BaseObserver = _started(Observer(), folders, changed)
-        except OSError:
-            observer = _started(PollingObserver(timeout=POLL_S), folders, changed)
-        ending.wait()
-        observer.stop()
-        observer.join(1.0)
+        while not ending.is_set():
+            watched = [_identity(folder) for folder in folders]
+            observer = _observer(folders, changed)
+            changed.set()
+            while not ending.wait(POLL_S) and [_identity(folder) for folder in folders] == watched:
+                pass
+            observer.stop()
+            observer.join(1.0)
 
     return run
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _observer(folders: Sequence[Path], changed: Event) -> BaseObserver:
+    try:
+        return _started(Observer(), folders, changed)
+    except OSError:
+        return _started(PollingObserver(timeout=POLL_S), folders, changed)
 
 
 def _started(observer: BaseObserver, folders: Sequence[Path], changed: Event) -> BaseObserver:
