@@ -13,13 +13,15 @@
 static const struct way {
 	const char *name;
 	unsigned setup, sqe;
-	int personality;
+	int personality, full;
 } ways[] = {
-	{ "plain", 0, 0, 0 },
-	{ "deferred", IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, 0, 0 },
-	{ "polled", IORING_SETUP_SQPOLL, 0, 0 },
-	{ "silent", 0, IOSQE_CQE_SKIP_SUCCESS, 0 },
-	{ "other-credentials", 0, 0, 1 },
+	{ "plain", 0, 0, 0, 0 },
+	{ "deferred", IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, 0, 0, 0 },
+	{ "polled", IORING_SETUP_SQPOLL, 0, 0, 0 },
+	{ "silent", 0, IOSQE_CQE_SKIP_SUCCESS, 0, 0 },
+	{ "other-credentials", 0, 0, 1, 0 },
+	{ "full", 0, 0, 0, 1 },
+	{ "full-deferred", IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, 0, 0, 1 },
 };
 
 static long must(long result, const char *what)
@@ -42,22 +44,34 @@ static void submit(int ring, const struct way *way, struct io_uring_params *p, c
 {
 	char *sq = area(ring, p->sq_off.array + p->sq_entries * 4, IORING_OFF_SQ_RING);
 	struct io_uring_sqe *sqe = (void *)area(ring, p->sq_entries * sizeof(*sqe), IORING_OFF_SQES);
-	unsigned wait = way->sqe & IOSQE_CQE_SKIP_SUCCESS ? 0 : 1;
 	unsigned flags = IORING_ENTER_GETEVENTS | (p->flags & IORING_SETUP_SQPOLL ? IORING_ENTER_SQ_WAKEUP : 0);
+	unsigned idle = way->full ? p->cq_entries : 0, done; /* completions that nobody takes */
 
-	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_UNLINKAT, .fd = AT_FDCWD, .addr = (unsigned long)path, .flags = way->sqe };
-	if (way->personality)
-		sqe->personality = must(syscall(SYS_io_uring_register, ring, IORING_REGISTER_PERSONALITY, NULL, 0), "personality");
 	*(unsigned *)(sq + p->sq_off.array) = 0;
-	__atomic_add_fetch((unsigned *)(sq + p->sq_off.tail), 1, __ATOMIC_RELEASE);
-	must(syscall(SYS_io_uring_enter, ring, 1, wait, flags, NULL, 0), "enter");
+	for (done = 0; done <= idle; done++) {
+		unsigned wait = way->sqe & IOSQE_CQE_SKIP_SUCCESS ? 0 : done + (done < idle);
+
+		*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_NOP, .user_data = done };
+		if (done == idle)
+			*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_UNLINKAT,
+						      .fd = AT_FDCWD,
+						      .addr = (unsigned long)path,
+						      .user_data = 7000,
+						      .flags = way->sqe };
+		if (way->personality)
+			sqe->personality =
+				must(syscall(SYS_io_uring_register, ring, IORING_REGISTER_PERSONALITY, NULL, 0), "personality");
+		__atomic_add_fetch((unsigned *)(sq + p->sq_off.tail), 1, __ATOMIC_RELEASE);
+		must(syscall(SYS_io_uring_enter, ring, 1, idle ? wait : !(way->sqe & IOSQE_CQE_SKIP_SUCCESS), flags, NULL, 0),
+		     "enter");
+	}
 }
 
 int main(int argc, char **argv)
 {
 	struct io_uring_params p = {};
 	const struct way *way = ways;
-	int ring;
+	int ring, left;
 
 	for (; argc == 3 && way < ways + sizeof(ways) / sizeof(*ways); way++) {
 		if (strcmp(way->name, argv[1]))
@@ -65,8 +79,9 @@ int main(int argc, char **argv)
 		p.flags = way->setup;
 		ring = must(syscall(SYS_io_uring_setup, 4, &p), "setup");
 		submit(ring, way, &p, argv[2]);
-		for (int i = 0; i < 5000 && !access(argv[2], F_OK); i++)
+		for (left = 5000; left && !access(argv[2], F_OK); left--)
 			usleep(1000);
+		syscall(SYS_io_uring_enter, ring, 0, 0, IORING_ENTER_GETEVENTS, NULL, 0);
 		return !access(argv[2], F_OK);
 	}
 	return 2;

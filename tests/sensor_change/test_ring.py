@@ -21,7 +21,7 @@ def ring(box: Watched, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("place", ["/opt", "/vol"])
-@pytest.mark.parametrize("way", ["plain", "deferred", "polled", "other-credentials"])
+@pytest.mark.parametrize("way", ["plain", "deferred", "polled", "other-credentials", "full", "full-deferred"])
 def test_a_file_removed_by_a_ring_is_seen(box: Watched, ring: str, way: str, place: str) -> None:
     (change,) = box.shell(f"echo x >{place}/{way}; {ring} {way} {place}/{way}")
     assert said([change]) == [(Operation.UNLINK, f"{place}/{way}", None)]
@@ -30,6 +30,7 @@ def test_a_file_removed_by_a_ring_is_seen(box: Watched, ring: str, way: str, pla
 
 
 def test_a_ring_that_is_silent_about_success_is_told_by_its_own_words(box: Watched, ring: str) -> None:
-    (change,) = box.shell(f"echo x >/opt/s; {ring} silent /opt/s")
-    assert said([change]) == [(Operation.UNLINK, "/opt/s", None)]
-    assert change.file.flags == Flag.URING | Flag.CLAIMED
+    changes = box.shell(f"for f in a b a; do echo x >/opt/$f; {ring} silent /opt/$f; done")
+    assert said(changes) == [(Operation.UNLINK, "/opt/a", None), (Operation.UNLINK, "/opt/b", None)]
+    assert {it.file.flags for it in changes} == {Flag.URING | Flag.CLAIMED}
+    assert [box.count(it) for it in changes] == [2, 1]

@@ -28,14 +28,23 @@ struct {
 	__type(value, struct changing);
 } changings SEC(".maps");
 
-/* The same for io_uring, by request: its completion may run in another task. Full: the oldest are forgotten, and told by nobody;
- * only requests between their stamp and their completion are in it. */
+/* The same for io_uring, by request, from its submission to its completion: that may run in another task. Full: such changes
+ * are told by the names that the request was given. */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 128);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, u64);
 	__type(value, struct changing);
 } ring_changings SEC(".maps");
+
+/* key: a request that was told by its names, until it is submitted anew. Least recently used go first: told twice. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, u64);
+	__type(value, u32);
+} told_requests SEC(".maps");
 
 /* One that is all zero, to make new ones from. */
 struct {
@@ -259,23 +268,23 @@ static __always_inline void claim_of_request(struct changing *c, u64 request)
 	}
 }
 
-static __always_inline struct changing *request_changing(u64 request, u32 operation)
+/* A request whose completion we won't see: one that is silent about its success, or there was no room to wait for it. Told at
+ * the first stamp, by its names. */
+static __always_inline int claimed_by_worker(u64 request, u32 operation, struct proc *p)
 {
-	struct changing *c = bpf_map_lookup_elem(&ring_changings, &request), *blank;
-	u32 zero = 0;
+	u32 yes = 1;
+	struct changing *c =
+		bpf_task_storage_get(&changings, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
-	if (c)
-		return c;
-	blank = bpf_map_lookup_elem(&blank_changing, &zero);
-	if (!blank || bpf_map_update_elem(&ring_changings, &request, blank, BPF_ANY))
-		return NULL;
-	c = bpf_map_lookup_elem(&ring_changings, &request);
-	if (c)
-		start(c, operation, request);
-	return c;
+	if (!c || bpf_map_lookup_elem(&told_requests, &request))
+		return 0;
+	bpf_map_update_elem(&told_requests, &request, &yes, BPF_ANY);
+	start(c, operation, request);
+	c->how = FILE_URING;
+	claim_of_request(c, request);
+	return tell_claim(c, p);
 }
 
-/* A request of a worker. One that is silent about its success is told at once, by the names that it was given. */
 static __always_inline int stamped_by_worker(struct task_struct *task, u64 inode)
 {
 	u64 request = request_of(task);
@@ -288,17 +297,9 @@ static __always_inline int stamped_by_worker(struct task_struct *task, u64 inode
 	p = proc_of(task);
 	if (!p)
 		return 0;
-	c = request_changing(request, operation);
+	c = bpf_map_lookup_elem(&ring_changings, &request);
 	if (!c)
-		return 0;
-	c->how = FILE_URING;
-	if (AS(io_kiocb, request)->flags & REQUEST_SILENT) {
-		if (!c->told++) {
-			claim_of_request(c, request);
-			tell_claim(c, p);
-		}
-		return 0;
-	}
+		return claimed_by_worker(request, operation, p);
 	c->stamped = inode;
 	return note_touched(c, p, is_overridden(task, request));
 }
@@ -628,6 +629,32 @@ int BPF_PROG(compat_change, struct pt_regs *regs, long ret)
 	return changed(regs, (s32)ret, true);
 }
 
+/* From now on the request's completion is awaited. Memory of a request is used again and again. */
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(on_io_uring_submitted, struct io_kiocb *req)
+{
+	struct changing *c;
+	u64 request = (u64)req;
+	u32 operation = operation_of_request(request), zero = 0;
+
+	if (!operation || !current_proc())
+		return 0;
+	bpf_map_delete_elem(&told_requests, &request);
+	bpf_map_delete_elem(&ring_changings, &request);
+	c = bpf_map_lookup_elem(&blank_changing, &zero);
+	if (!c || AS(io_kiocb, request)->flags & REQUEST_SILENT ||
+	    bpf_map_update_elem(&ring_changings, &request, c, BPF_ANY))
+		return 0;
+	c = bpf_map_lookup_elem(&ring_changings, &request);
+	if (!c)
+		return 0;
+	start(c, operation, request);
+	c->how = FILE_URING;
+	c->ring = (u64)AS(io_kiocb, request)->ctx;
+	c->user_data = AS(io_kiocb, request)->cqe.user_data;
+	return 0;
+}
+
 /* Posted by the worker or, for some rings, by the process's own thread. */
 SEC("tp_btf/io_uring_complete")
 int BPF_PROG(on_io_uring_change, struct io_ring_ctx *ring, void *req, struct io_uring_cqe *cqe)
@@ -647,5 +674,38 @@ int BPF_PROG(on_io_uring_change, struct io_ring_ctx *ring, void *req, struct io_
 		conclude(c, p);
 	}
 	bpf_map_delete_elem(&ring_changings, &request);
+	return 0;
+}
+
+struct overflow {
+	u64 ring;
+	u64 user_data;
+	u64 request;
+};
+static long overflow_step(void *map, u64 *key, struct changing *c, struct overflow *o)
+{
+	if (!c->count || c->ring != o->ring || c->user_data != o->user_data)
+		return 0;
+	o->request = *key;
+	return 1;
+}
+
+/* A ring that is full of completions: the request itself isn't named any more, only its user data. */
+SEC("tp_btf/io_uring_cqe_overflow")
+int BPF_PROG(on_io_uring_overflow, void *ring, u64 user_data, s32 result)
+{
+	struct overflow o = { .ring = (u64)ring, .user_data = user_data };
+	struct proc *p = current_proc();
+	struct changing *c;
+
+	if (!p)
+		return 0;
+	bpf_for_each_map_elem(&ring_changings, overflow_step, &o, 0);
+	c = bpf_map_lookup_elem(&ring_changings, &o.request);
+	if (!c)
+		return 0;
+	if (result >= 0)
+		conclude(c, p);
+	bpf_map_delete_elem(&ring_changings, &o.request);
 	return 0;
 }

@@ -45,6 +45,8 @@ struct touched {
 struct changing {
 	u64 stamped; /* inode, just now */
 	u64 request; /* of io_uring; 0: a system call */
+	u64 ring;
+	u64 user_data;
 	u64 claimed; /* the names that the program passed: addresses, 0: none */
 	u64 claimed_second;
 	u32 operation;

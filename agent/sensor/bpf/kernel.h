@@ -368,12 +368,16 @@ struct io_wq_work {
 struct io_worker {
 	struct io_wq_work *cur_work;
 };
+struct io_cqe {
+	u64 user_data;
+};
 struct io_kiocb {
 	union {
 		struct file *file;
 	};
 	u8 opcode;
 	u64 flags;
+	struct io_cqe cqe;
 	struct io_ring_ctx *ctx;
 	const struct cred *creds;
 	struct io_wq_work work;
