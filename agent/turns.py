@@ -11,7 +11,7 @@ from typing import Protocol
 
 from agent.pipeline import Pipeline
 
-LINGER_S = 0.002  # after a batch, for company: a turn costs more than an event
+LINGER_S = 0.005  # after a batch, for company: a turn and the writer's wake-up cost more than an event. Half of it is latency
 IDLE_S = 0.5  # how late the end is noticed
 PENDING_S = 0.01  # while the log has not taken everything
 

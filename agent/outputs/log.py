@@ -24,11 +24,7 @@ from agent.outputs.stamp import ACTIVITY, EVIDENCE, LOGS, Clock, Stamp, boot_ns
 from model.event import FlowCount, Gap
 from model.record import Finding, Note, Record, Where
 
-LINGER_S = 0.003  # the writer waits so long for company: a wake-up costs as much as encoding a dozen records
-BUSY_LINGER_S = 0.008  # where records come fast
-_MANY = 12  # records in a round that mean fast
 CLOCK_CHECK_S = 1.0
-_BIG = 256 * 1024  # bytes waiting that end the linger
 
 Latency = Callable[[Sequence[int], int], None]  # boot times of the events that were just written, and now
 
@@ -81,7 +77,6 @@ class Log:
         self._taken = 0
         self._wake = Event()
         self._asleep = False
-        self._fast = False
         self._ending = Event()
         self._deadline_s = 0.0
         self._clock_checked_s = 0.0
@@ -166,18 +161,16 @@ class Log:
         with self._lock:
             for channel in self._channels:
                 channel.batch()
-        before = self._taken
         for channel in self._channels:
             self._observe([line.time_ns for line in channel.write(now_s) if line.time_ns])
         with self._lock:
             self._tell_losses()
             waiting = [position for channel in self._channels if (position := channel.unwritten())]
             self._taken = min(waiting) - 1 if waiting else self._position
-            self._fast = self._taken - before >= _MANY
             return bool(waiting)
 
     def _rest(self) -> None:
-        """Sleep until there is something to do that can be done now."""
+        """Sleep until there is something to do that can be done now. No linger for company: the loop hands over whole batches."""
         now_s = time.monotonic()
         retries = [channel.retry_at - now_s for channel in self._channels if channel.retry_at]
         with self._lock:
@@ -188,8 +181,6 @@ class Log:
         if self._asleep:
             self._wake.wait(max(0.0, min(retries)) if retries else None)
             self._asleep = False
-        if sum(channel.waiting_bytes for channel in self._channels) < _BIG:
-            time.sleep(BUSY_LINGER_S if self._fast else LINGER_S)
 
     def _ending_pause(self) -> None:
         time.sleep(0.01)
