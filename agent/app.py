@@ -159,7 +159,7 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
             judge=policies.judge,
             record=record,
             log=written.write,
-            outputs=(told.findings.write, told.metrics.write, *screens, *around.more),
+            outputs=(told.metrics.write, *screens, told.findings.write, *around.more),
             novel=around.novel,
             taken=written.taken,
             failed=around.failed,
