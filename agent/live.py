@@ -130,10 +130,9 @@ class Agent:
     def _build(self) -> None:
         """Everything that needs the sensor."""
         sensor, tap = self.watching, self._recorder.write if self._recorder else None
-        hierarchy = cgroups.find_hierarchy()
-        self.hierarchy = hierarchy
+        mount = str(sensor.hierarchy.path)
         self.node = app.node(
-            self.settings, self.place.boot, app.runtimes(self.settings), lambda cgroup: cgroups.path_of(hierarchy, cgroup)
+            self.settings, self.place.boot, app.runtimes(self.settings), lambda cgroup: cgroups.path_of(mount, cgroup)
         )
         self.hashing = Hashing(self.node, self._see, str(self.settings.node.proc_root))
         self._made.callback(self.hashing.close)
@@ -176,7 +175,7 @@ class Agent:
 
     def _answer_existing(self) -> None:
         """Name the containers that run already, before the stock-taking asks whose a process is."""
-        self.node.containers.stock(cgroups.existing(self.hierarchy), boot_ns())
+        self.node.containers.stock(cgroups.existing(str(self.watching.hierarchy.path)), boot_ns())
         self.life.answer()
 
     def _between(self, standing: list[bytes]) -> None:
