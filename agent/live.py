@@ -220,8 +220,18 @@ class Agent:
             self.pipeline.see(event)
         self._tell_failed()
         self.life.sweep()
+        self._tell_disk()
         self._snapshot = account.snapshot(self)
         write_status(self.settings.log.folder, account.status(self))
+
+    def _tell_disk(self) -> None:
+        """A log that can't be written is said where no disk is needed: on standard error, by /readyz and /metrics."""
+        for name, one in self.outputs.log.state().items():
+            if one.error:
+                self._sparse.warning(f"the log {name} can't be written", why=one.error)
+                self.health.missing(f"log {name}", one.error)
+            else:
+                self.health.met(f"log {name}")
 
     def reload(self) -> None:
         """Read the policies. A bad file keeps the old ones in force, and is said loudly, once."""
