@@ -20,7 +20,6 @@ def snapshot(agent: "Agent") -> Snapshot:
         known_hits=agent.flows.losses.counters()["hits"],
         maps={name: (filled.get(name, 0), size) for name, size in sizes.entries.items() if name in filled},
         rings={name: (int(fill * sizes.rings[name]), sizes.rings[name]) for name, fill in agent.source.fill().items()},
-        lost={(f"log.{name}", kind): count for name, one in state.items() for kind, count in one.lost.items()},
         containers={"identified": named, "unidentified": len(live) - named},
         policy_generation=agent.policies.generation,
         policy_errors=len(agent.policies.problems),
