@@ -7,7 +7,6 @@ from typing import Any
 
 from agent.live import Agent
 from agent.live import run as turn
-from agent.node.cgroups import CgroupError
 from agent.outputs.daemonlog import daemon_logger
 from agent.outputs.spool import FolderInUseError
 from agent.sensor.features import SensorError
@@ -29,6 +28,6 @@ def run(file: Path | None, overrides: Mapping[str, Any], record: Path | None) ->
     except SettingsError as error:
         sys.stderr.write(f"vedette: {error}\n")
         return 2
-    except (SensorError, CgroupError) as error:
+    except SensorError as error:
         sys.stderr.write(f"vedette: {error}\n")
         return 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agent.node.cgroups import existing, find_hierarchy
+from agent.node.cgroups import existing
 from agent.node.containers import Containers
 from agent.node.mountinfo import parse
 from agent.node.mounts import Mounts
@@ -69,7 +69,7 @@ def test_two_boxes_of_one_cgroup_are_believed_neither(box: MakeBox, runtimes: Ru
 def test_a_running_box_is_found_at_the_start(box: MakeBox, runtimes: Runtimes) -> None:
     it = box()
     containers = Containers(runtimes)
-    containers.stock(existing(find_hierarchy()), 0)
+    containers.stock(existing(str(cgroups.v2_root())), 0)
     found = containers.of(it.cgroup_id)
     assert found is not None
     assert found.id == it.name
