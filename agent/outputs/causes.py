@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from agent.outputs.workload import subject_of
-from model.event import Event, Exec, FlowCount, Gap, Left, Privilege, Session
+from model.event import Event, Exec, FlowCount, Gap, Left, Many, Privilege, Session
 from model.origin import Origin
 from model.record import Record
 from model.verdict import Mode, Reason, Severity, Verdict
@@ -71,6 +71,11 @@ def _flooded(event: Gap, _: Origin | None) -> Cause | None:
     return Cause(Reason.FLOOD.value, Severity.MEDIUM.value, subject, max(event.count, 1), container=f"cgroup {event.container}")
 
 
+def _counted_only(_: Many, __: Origin | None) -> Cause:
+    """A container's quota of flows is spent: the folder's own count, when it comes, is the finding's."""
+    return Cause(Reason.FLOOD.value, Severity.MEDIUM.value, "files that are not itemised, but counted by folder")
+
+
 def _unidentified(_: Exec, origin: Origin | None) -> Cause | None:
     if origin is None or origin.container.runtime != "unidentified":
         return None
@@ -81,5 +86,6 @@ _LOOKS: dict[type, Callable[[Any, Origin | None], Cause | None]] = {
     Privilege: _escalated,
     Left: _left,
     Gap: _flooded,
+    Many: _counted_only,
     Exec: _unidentified,
 }

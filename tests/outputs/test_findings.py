@@ -7,7 +7,7 @@ from msgspec import structs
 
 from agent.outputs.findings import Findings
 from agent.outputs.workload import fingerprint, subject_of, workload
-from model.event import Direction, Event, Left, Privilege, Session
+from model.event import Access, Direction, Event, Left, Many, Privilege, Session
 from model.origin import Container
 from model.record import Finding
 from model.verdict import Mode, Reason, Verdict
@@ -18,6 +18,7 @@ from tests.outputs.builders import (
     actor,
     container,
     exec_,
+    file,
     flow_count,
     gap,
     in_pod,
@@ -192,6 +193,15 @@ def test_a_table_that_many_workloads_fill_counts_the_rest_in_one_finding() -> No
 def test_what_is_a_finding_by_itself(desk: Desk, event: Event, reason: str) -> None:
     desk.see(event)
     assert [finding.reason for finding in desk.told] == [reason]
+
+
+def test_folders_below_which_files_are_only_counted_are_one_flood_with_their_count(desk: Desk) -> None:
+    for folder in ("a", "b"):
+        desk.see(Many(T0, actor(), file(f"/data/{folder}"), Access.READ, folder.encode() * 40))
+        desk.see(flow_count(300, folder.encode() * 40))
+    desk.findings.close()
+    assert {(one.reason, one.fingerprint) for one in desk.told} == {("flood", desk.told[0].fingerprint)}
+    assert desk.counts() == [1, 600]
 
 
 def test_a_floods_finding_counts_what_was_not_itemised(desk: Desk) -> None:
