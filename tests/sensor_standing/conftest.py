@@ -18,8 +18,10 @@ from tests.containers.runc import Box
 from tests.containers.spec import NAMESPACES, Recipe
 from tests.containers.workshop import Workshop
 from tests.sensor_change.watched import Kernel, Watched
+from tests.sensor_python.kernel import wait
 
 LINGER, CODE = "/opt/linger", "/opt/code.so"
+CROWD = 200
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Stock:
     box: Watched
     shared: Watched  # without a pid namespace of its own
     host: Watched  # one that Python called the host's
+    crowd: Watched  # with more processes than the kernel tells in one read
     linger: Linger
     events: list[Event]
     again: list[Event]  # by a second stock-taking
@@ -67,7 +70,9 @@ def linger_program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def boxes(workshop: Workshop, linger_program: Path) -> Iterator[list[Box]]:
     with ExitStack() as stack:
         without_pids = Recipe(namespaces=tuple(it for it in NAMESPACES if it != "pid"))
-        made = [stack.enter_context(Box(workshop, recipe)) for recipe in (Recipe(), without_pids, Recipe())]
+        crowd = Recipe(args=("sh", "-c", f"for i in $(seq {CROWD}); do sleep 100000 & done; wait"))
+        made = [stack.enter_context(Box(workshop, recipe)) for recipe in (Recipe(), without_pids, Recipe(), crowd)]
+        wait(lambda: len(made[3].processes()) == CROWD + 1, "the crowd is there")
         for target in (LINGER, CODE):
             shutil.copy(linger_program, made[0].path(target))
         yield made
@@ -85,11 +90,11 @@ def linger(boxes: list[Box]) -> Iterator[Linger]:
 def stock(boxes: list[Box], linger: Linger, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stock]:
     sensor = Sensor.open(compile_for(platform.machine(), folder=tmp_path_factory.mktemp("bpf")))
     kernel = Kernel(sensor)
-    states = (layout.CONTAINER_YES, layout.CONTAINER_YES, layout.CONTAINER_HOST)
+    states = (layout.CONTAINER_YES, layout.CONTAINER_YES, layout.CONTAINER_HOST, layout.CONTAINER_YES)
     for box, state in zip(boxes, states, strict=True):
         kernel.flows.decide(box.cgroup_id, state)
-    own, shared, host = (Watched(kernel, box) for box in boxes)
-    yield Stock(kernel, own, shared, host, linger, taken(kernel), taken(kernel))
+    own, shared, host, crowd = (Watched(kernel, box) for box in boxes)
+    yield Stock(kernel, own, shared, host, crowd, linger, taken(kernel), taken(kernel))
     kernel.close()
     sensor.close()
 

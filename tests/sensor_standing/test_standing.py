@@ -23,6 +23,10 @@ def test_every_process_of_a_container_is_told_once(stock: Stock) -> None:
     assert {(it.standing, it.actor.session) for it in found.values()} == {(True, Session.STANDING)}
 
 
+def test_of_many_processes_none_is_lost_or_told_twice(stock: Stock) -> None:
+    assert sorted(it.actor.pid for it in execs(stock, stock.crowd)) == sorted(stock.crowd.box.processes())
+
+
 def test_its_program_is_told_as_an_exec_would(stock: Stock) -> None:
     main = next(it for it in execs(stock, stock.box) if it.actor.pid == stock.box.box.pid)
     assert (main.file.path, main.file.layer, main.actor.comm) == ("/bin/busybox", Layer.IMAGE, "sleep")
@@ -76,7 +80,7 @@ def test_what_is_the_hosts_is_left_alone(stock: Stock) -> None:
 
 
 def test_a_second_stock_taking_finds_nothing_new(stock: Stock) -> None:
-    mine = {it.box.cgroup_id for it in (stock.box, stock.shared, stock.host)}
+    mine = {it.box.cgroup_id for it in (stock.box, stock.shared, stock.host, stock.crowd)}
     found = [it for it in stock.again if isinstance(it, Exec | Load | Net) and it.actor.container in mine]
     assert found == []
 
