@@ -60,9 +60,11 @@ static void submit(int ring, const struct way *way, struct io_uring_params *p, c
 						      .flags = way->sqe };
 		if (way->personality)
 			sqe->personality =
-				must(syscall(SYS_io_uring_register, ring, IORING_REGISTER_PERSONALITY, NULL, 0), "personality");
+				must(syscall(SYS_io_uring_register, ring, IORING_REGISTER_PERSONALITY, NULL, 0),
+				     "personality");
 		__atomic_add_fetch((unsigned *)(sq + p->sq_off.tail), 1, __ATOMIC_RELEASE);
-		must(syscall(SYS_io_uring_enter, ring, 1, idle ? wait : !(way->sqe & IOSQE_CQE_SKIP_SUCCESS), flags, NULL, 0),
+		must(syscall(SYS_io_uring_enter, ring, 1, idle ? wait : !(way->sqe & IOSQE_CQE_SKIP_SUCCESS), flags,
+			     NULL, 0),
 		     "enter");
 	}
 }
