@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.containers import cgroups, processes
 from tests.containers.workshop import PREFIX
 
-MARK = "TEST_OF_VEDETTE"  # environment variable, none of the agent's: the pid of the session, "session:<pid>" for what lives as long as it
+# An environment variable, none of the agent's: the pid of the session, or "session:<pid>" for what lives as long as it.
+MARK = "TEST_OF_VEDETTE"
 SHARED = ("/vedette-test", "/kubepods", "/kubepods/besteffort")  # cgroups that the last session removes
 NAMED = re.compile(r"(?:vedette[a-z-]*-|net/vt)(\d+)")
 PINS = Path("/sys/fs/bpf")
