@@ -181,7 +181,7 @@ class Many(Struct, frozen=True, gc=False, tag="many", tag_field="kind"):
     actor: Actor
     file: File  # the folder
     access: Access  # of the open that made it so
-    flow: bytes
+    flow: bytes  # as the folder's counts have it
 
 
 class Load(Struct, frozen=True, gc=False, tag="load", tag_field="kind"):

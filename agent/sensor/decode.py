@@ -143,8 +143,11 @@ class Decoder:
         return event.Load(v[0], actor, file, v[_AFTER], v[-1] != 0)
 
     def _many(self, raw: bytes) -> event.Many:
+        """The kernel counts below the folder by container and names: its counts are known by that."""
         v, actor, file = self._file_event(raw)
-        return event.Many(v[0], actor, file, self._access[v[-2]], v[_AFTER])
+        _who, _inode, names, device, _real_device, _generation, what = layout.FLOW_KEY.unpack(v[_AFTER])
+        counted = layout.PREFIX_KEY.pack(actor.container, names, device, what)
+        return event.Many(v[0], actor, file, self._access[v[-2]], counted)
 
     def _change(self, raw: bytes) -> event.Change:
         v = layout.CHANGE_EVENT.unpack_from(raw)

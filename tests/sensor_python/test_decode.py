@@ -40,6 +40,12 @@ def test_an_open_carries_file_access_and_flow() -> None:
     assert (it.access, it.flow, it.standing) == (Access.READ | Access.WRITE, records.KEY, True)
 
 
+def test_a_folder_that_is_only_counted_is_known_as_its_counts_are() -> None:
+    it = decoded(records.every_kind()["many"])
+    _who, _inode, names, device, _real_device, _generation, what = layout.FLOW_KEY.unpack(records.KEY)
+    assert layout.PREFIX_KEY.unpack(it.flow) == (4711, names, device, what)
+
+
 def test_an_exec_carries_everything_that_it_was_started_with() -> None:
     it = decoded(
         records.exec_(code_environment=2, capabilities=5, uid=3, login_uid=2**32 - 1, no_new_privs=1, seccomp=2, setuid=1)
