@@ -1,0 +1,168 @@
+"""What is known is counted by the kernel and not told again; every count is exact, also of what was not itemised."""
+
+import time
+from collections.abc import Callable
+
+from agent.outputs.stamp import boot_ns
+from model.event import Access, Change, Direction, Event, Exec, Exit, FlowCount, Gap, Many, Net, Open
+from model.record import Record
+from tests.agent.conftest import MakeNamedBox, StartAgent
+from tests.agent.sight import PATIENCE_S, Book, Sight
+from tests.containers.runc import Box
+
+HOT = "/data/d00/f0000"
+OPENS, CHANGES = 3, 5  # kinds as counts have them
+TRIPWIRE = """
+apiVersion: vedette.dev/v1alpha1
+kind: Policy
+metadata: {name: tripwire}
+spec:
+  select: {containers: {names: ["plain-*"]}}
+  read: {deny: [/etc/secret]}
+  egress: {deny: [10.1.2.0/24]}
+"""
+SMALL = {"flows": 64, "rate": 20, "burst": 64}
+
+
+def counts(agent: Sight, box: Box, flow: bytes | None = None) -> dict[bytes, FlowCount]:
+    """The last count of each flow, or of one."""
+    events = [one.event for one in agent.records(box, FlowCount)]
+    return {event.flow: event for event in events if isinstance(event, FlowCount) and flow in (None, event.flow)}
+
+
+def until(agent: Sight, box: Box, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, f"{[(c.what, c.count) for c in counts(agent, box).values()]}\n{agent.told(box)}"
+        time.sleep(0.05)
+
+
+def flow_of(record: Record) -> bytes:
+    flow: bytes = record.event.flow  # type: ignore[union-attr]
+    return flow
+
+
+def test_a_thousand_opens_of_a_file_are_one_record_and_a_count(agent: Sight, a_box: MakeNamedBox) -> None:
+    box = a_box("plain")
+    for times in (1000, 500):
+        box.exec("/usr/bin/bulk", "open-hot", str(times))
+    first = agent.sees(box, Open, path=HOT)
+    until(agent, box, lambda: sum(c.count for c in counts(agent, box, flow_of(first)).values()) == 1500)
+    assert len(agent.records(box, Open, path=HOT)) == 1
+    added = [one.event.added for one in agent.records(box, FlowCount, flow=flow_of(first))]  # type: ignore[union-attr]
+    assert sum(added) == 1500
+
+
+def test_a_count_names_the_last_process_that_did_it(agent: Sight, a_box: MakeNamedBox) -> None:
+    box = a_box("plain")
+    for _ in range(2):
+        box.exec("/usr/bin/bulk", "open-hot", "10")
+    first = agent.sees(box, Open, path=HOT)
+    until(agent, box, lambda: sum(c.count for c in counts(agent, box, flow_of(first)).values()) == 20)
+    pids = [one.event.actor.pid for one in agent.records(box, Exec, path="/usr/bin/bulk")]  # type: ignore[union-attr]
+    assert counts(agent, box)[flow_of(first)].last_pid == pids[-1]
+
+
+def test_connections_to_a_known_peer_are_counted(agent: Sight, a_box: MakeNamedBox) -> None:
+    box = a_box("plain")
+    told = box.exec("/usr/bin/bulk", "connect", "300").facts[0]
+    assert told["failed"] == 0
+    first = agent.sees(box, Net, direction=Direction.EGRESS)
+    until(agent, box, lambda: sum(c.count for c in counts(agent, box, flow_of(first)).values()) == 300)
+    assert len(agent.records(box, Net, direction=Direction.EGRESS)) == 1
+
+
+def test_another_program_or_user_is_another_flow(agent: Sight, plain: Box) -> None:
+    plain.exec("cat", HOT)
+    plain.attack("open", HOT)
+    plain.attack("open", HOT, user=1000)
+    agent.settled(plain)
+    assert len(agent.records(plain, Open, path=HOT)) == 3
+
+
+def test_every_exec_and_exit_is_a_record(agent: Sight, a_box: MakeNamedBox) -> None:
+    box = a_box("plain")
+    box.exec("/usr/bin/bulk", "exec", "500")
+    agent.settled(box)
+    execs = agent.records(box, Exec, path="/usr/bin/quiet")
+    exits = agent.records(box, Exit, program="/usr/bin/quiet")
+    assert (len(execs), len(exits)) == (500, 500)
+
+
+def test_of_many_temporary_files_the_first_are_named_and_all_are_counted(agent: Sight, a_box: MakeNamedBox) -> None:
+    box, times = a_box("plain"), 3000
+    box.exec("/usr/bin/bulk", "temp", str(times), "/opt")
+    agent.sees(box, Open, path=lambda path: path.startswith("/opt/tmp-"))
+
+    def itemised_and_counted(kind: type[Event], what: int) -> int:
+        named = agent.records(box, kind, path=lambda path: path.startswith("/opt/tmp-"))
+        flows = {flow_of(one) for one in named}
+        folders = [c.count for c in counts(agent, box).values() if c.what == what and c.count > 100 and c.flow not in flows]
+        return len(named) + sum(folders) if len(named) < times / 10 else -1
+
+    until(agent, box, lambda: itemised_and_counted(Open, OPENS) == times)
+    until(agent, box, lambda: itemised_and_counted(Change, CHANGES) == times)
+
+
+def test_when_a_container_ends_its_last_counts_are_told(agent: Sight, a_box: MakeNamedBox) -> None:
+    box = a_box("plain")
+    box.exec("/usr/bin/bulk", "open-hot", "700")
+    first = agent.sees(box, Open, path=HOT)
+    box.remove()
+    last = agent.sees(box, FlowCount, flow=flow_of(first), final=True).event
+    assert isinstance(last, FlowCount)
+    assert last.count == 700
+
+
+def itemised_and_by_folder(agent: Sight, box: Box) -> int:
+    seen = agent.records(box, (Open, Many), path=lambda path: path.startswith("/data"))
+    known = counts(agent, box)
+    return sum(known[flow].count for flow in {flow_of(one) for one in seen} if flow in known)
+
+
+def test_a_denied_file_and_address_are_found_though_the_container_floods(
+    agent_of_its_own: StartAgent, a_box: MakeNamedBox
+) -> None:
+    own = agent_of_its_own({"tripwire.yaml": TRIPWIRE}, budgets={"open": SMALL, "net": SMALL})
+    agent = Sight(Book(own.log), boot_ns())
+    box = a_box("plain")
+    told = box.exec("/usr/bin/bulk", "open-cold", "6000").facts[0]
+    assert told["failed"] == 0
+    box.attack("open", "/etc/secret")
+    box.exec("/usr/bin/attack", "udp-sendto", "10.1.2.3", "9")  # it can't be reached, but was tried
+    assert agent.finding(box, "read.denied").subject == "/etc/secret"
+    assert agent.finding(box, "egress.denied").subject == "10.1.2.3:9/udp"
+    assert agent.finding(box, "flood").count > 0
+    until(agent, box, lambda: itemised_and_by_folder(agent, box) == 6000)
+
+
+def test_a_killed_agent_says_that_it_was_gone_and_sees_what_runs(agent_of_its_own: StartAgent, a_box: MakeNamedBox) -> None:
+    own = agent_of_its_own()
+    box = a_box("plain", args=("/usr/bin/attack", "serve", "127.0.0.1", "8080", "0"))
+    agent = Sight(Book(own.log), boot_ns())
+    own.kill()
+    box.exec("/usr/bin/quiet")
+    own.start()
+    agent.sees(box, Exec, path="/usr/bin/attack", standing=True)
+    agent.sees(box, Net, direction=Direction.LISTEN, port=8080, standing=True)
+    box.attack("open", HOT)
+    assert agent.sees(box, Open, path=HOT).origin.container.name == box.name  # type: ignore[union-attr]
+    gap = agent.sees(0, Gap, place="agent.down").event
+    assert isinstance(gap, Gap)
+    assert gap.count == -1
+    assert agent.records(box, Exec, path="/usr/bin/quiet") == []
+
+
+def test_a_restarted_agent_goes_on_in_the_same_log(agent_of_its_own: StartAgent, a_box: MakeNamedBox) -> None:
+    own = agent_of_its_own()
+    box = a_box("plain")
+    agent = Sight(Book(own.log), boot_ns())
+    box.attack("open", HOT)
+    first = agent.sees(box, Open, path=HOT, access=Access.READ)
+    assert own.end() == 0
+    own.start()
+    box.attack("open", HOT)
+    agent.settled(box)
+    ids = [one.id for one in agent.records(box, Open, path=HOT)]
+    assert ids[0] == first.id
+    assert len(ids) == len(set(ids)) == 2
