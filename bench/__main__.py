@@ -22,6 +22,9 @@ ROUNDS, QUICK_ROUNDS = 7, 2
 PARTS = {
     "works": "what watching costs the watched: CPU with the agent over without it",
     "burst": "a million opens, 200,000 connects, 20,000 execs: the agent's CPU, and what its log holds",
+    "latency": "from an exec in the kernel to its record in the file",
+    "idle": "start, memory, and the CPU of doing nothing",
+    "flood": "too much at once: what is itemised, what is counted, and who else suffers",
 }
 
 

@@ -50,7 +50,7 @@ class Agent:
             )
         self._process = psutil.Process(self._running.pid)
         try:
-            self._until(lambda: bool(self.status().get("ready")), START_S, "ready")
+            self.until(lambda: bool(self.status().get("ready")), START_S, "ready")
         except BaseException:
             self._kill()
             raise
@@ -95,20 +95,27 @@ class Agent:
     def _family(self) -> list[psutil.Process]:
         return [self._process, *self._process.children(recursive=True)]
 
-    def resident_bytes(self) -> int:
-        """Resident memory of it and its worker. Pages that both share count once for each."""
-        return sum(process.memory_info().rss for process in self._family())
+    def resident_bytes(self) -> tuple[int, int]:
+        """Resident memory of it, and of its worker."""
+        own, *workers = (process.memory_info().rss for process in self._family())
+        return own, sum(workers)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since it was called."""
+        return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - self.begun_ns) / 1e9
 
     def settle(self) -> Tally:
         """Wait until everything that happened before this call is in the log, counts included; what the log then says."""
         for _ in range(2):  # the first sweep reads the counts, the second one tells that they are written
-            self._until(partial(self._swept_since, time.time()), SETTLE_S, "through with its sweep")
+            self.until(partial(self._swept_since, time.time()), SETTLE_S, "through with its sweep")
         return self.tally.read()
 
     def _swept_since(self, time_s: float) -> bool:
         return bool(self.status().get("time", 0) > time_s)
 
-    def _until(self, true: Callable[[], bool], patience_s: float, what: str) -> None:
+    def until(self, true: Callable[[], bool], patience_s: float, what: str) -> None:
+        """Wait for it. Raises RuntimeError with the agent's own words if it doesn't become true, or the agent ends."""
         until_s = time.monotonic() + patience_s
         while not true():
             if self._running.poll() is not None or time.monotonic() > until_s:

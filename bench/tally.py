@@ -40,7 +40,9 @@ class _Event(Struct):
     standing: bool = False
 
 
-class _Line(Struct):
+class Line(Struct):
+    """As much of a line of the log as is looked at."""
+
     event: _Event | None = None
 
 
@@ -62,6 +64,7 @@ class Container:
     over: Counter[str] = field(default_factory=Counter)  # counted by the budget alone
     lost: Counter[str] = field(default_factory=Counter)  # gaps of other places
     flows: dict[str, _Flow] = field(default_factory=dict)
+    first_exec_ns: int = 0  # boot time of the first one that was seen as it happened
 
     def happened(self, kind: str, below: str = "", direction: Direction | None = None) -> int:
         """How often, by records, counts and gaps together. `below`: files there, and those without a name; `direction`: peers."""
@@ -88,6 +91,8 @@ class Container:
             flow.itemised += 1
         if event.kind == "exec" and event.file:
             self.programs[event.file.path] += 1
+            if not event.standing:
+                self.first_exec_ns = min(self.first_exec_ns or event.time_ns, event.time_ns)
 
     def _gap(self, event: _Event) -> None:
         if event.place in NOT_ITEMISED:
@@ -103,7 +108,7 @@ class Tally:
         self._folder = folder
         self._read: dict[Path, int] = {}
         self._containers: dict[int, Container] = {}
-        self._decode = msgspec.json.Decoder(_Line).decode
+        self._decode = msgspec.json.Decoder(Line).decode
 
     def of(self, cgroup: int) -> Container:
         """What is said of this container so far."""
