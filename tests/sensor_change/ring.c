@@ -1,4 +1,4 @@
-/* Removes a file by io_uring in one of the ways in which rings differ: `ring WAY PATH`. Ends with 0 when the file is gone. */
+/* Removes, or opens, a file by io_uring in one of the ways in which rings differ: `ring WAY PATH [open]`. Ends with 0 when it worked. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -40,7 +40,7 @@ static char *area(int ring, size_t size, off_t offset)
 	return at;
 }
 
-static void submit(int ring, const struct way *way, struct io_uring_params *p, const char *path)
+static void submit(int ring, const struct way *way, struct io_uring_params *p, const char *path, int opcode)
 {
 	char *sq = area(ring, p->sq_off.array + p->sq_entries * 4, IORING_OFF_SQ_RING);
 	struct io_uring_sqe *sqe = (void *)area(ring, p->sq_entries * sizeof(*sqe), IORING_OFF_SQES);
@@ -53,7 +53,7 @@ static void submit(int ring, const struct way *way, struct io_uring_params *p, c
 
 		*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_NOP, .user_data = done };
 		if (done == idle)
-			*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_UNLINKAT,
+			*sqe = (struct io_uring_sqe){ .opcode = opcode,
 						      .fd = AT_FDCWD,
 						      .addr = (unsigned long)path,
 						      .user_data = 7000,
@@ -69,22 +69,28 @@ static void submit(int ring, const struct way *way, struct io_uring_params *p, c
 	}
 }
 
+/* The opened file has the next descriptor after the ring's. */
+static int worked(int ring, const char *path, int opening)
+{
+	return opening ? fcntl(ring + 1, F_GETFD) >= 0 : access(path, F_OK) != 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct io_uring_params p = {};
 	const struct way *way = ways;
-	int ring, left;
+	int ring, left, opening = argc == 4;
 
-	for (; argc == 3 && way < ways + sizeof(ways) / sizeof(*ways); way++) {
+	for (; argc >= 3 && way < ways + sizeof(ways) / sizeof(*ways); way++) {
 		if (strcmp(way->name, argv[1]))
 			continue;
 		p.flags = way->setup;
 		ring = must(syscall(SYS_io_uring_setup, 4, &p), "setup");
-		submit(ring, way, &p, argv[2]);
-		for (left = 5000; left && !access(argv[2], F_OK); left--)
+		submit(ring, way, &p, argv[2], opening ? IORING_OP_OPENAT : IORING_OP_UNLINKAT);
+		for (left = 5000; left && !worked(ring, argv[2], opening); left--)
 			usleep(1000);
 		syscall(SYS_io_uring_enter, ring, 0, 0, IORING_ENTER_GETEVENTS, NULL, 0);
-		return !access(argv[2], F_OK);
+		return !worked(ring, argv[2], opening);
 	}
 	return 2;
 }

@@ -404,6 +404,7 @@ struct open_how {
 	u64 flags;
 };
 struct io_open {
+	struct filename *filename;
 	u32 file_slot;
 	struct open_how how;
 };

@@ -2,6 +2,7 @@
 #include "exec.bpf.c"
 #include "container.bpf.c"
 #include "open.bpf.c"
+#include "open_uring.bpf.c"
 #include "load.bpf.c"
 #include "change.bpf.c"
 #include "net.bpf.c"
