@@ -52,18 +52,30 @@ class Pipeline:
 
     def take(self, raw_records: Iterable[bytes]) -> None:
         """Everything that a ring gave. An error in one event costs that event, never the loop: it is counted and told."""
-        decode, see = self._parts.decode, self.see
+        decode, see = self._parts.decode, self._see
         for raw in raw_records:
             try:
                 event = decode(raw)
                 if event is not None:
                     see(event)
             except Exception as error:  # noqa: BLE001 - nothing that a container does may stop the agent
-                self.failed += 1
-                self._parts.failed(error)
+                self._fail(error)
 
-    def see(self, event: Event, late: bool = False) -> None:  # noqa: FBT001, FBT002 - the hot path takes no keywords
-        """One event, from a ring, or made by the agent. `late`: it was held until its container had a name."""
+    def see(self, event: Event, late: bool = False) -> None:  # noqa: FBT001, FBT002 - as `_see`
+        """One event from a sweep, from those that were held, or made by the agent. An error costs it alone, as in `take`.
+
+        `late`: it was held until its container had a name.
+        """
+        try:
+            self._see(event, late)
+        except Exception as error:  # noqa: BLE001 - a sweep's other counts are gone from the kernel: they must be written
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.failed += 1
+        self._parts.failed(error)
+
+    def _see(self, event: Event, late: bool = False) -> None:  # noqa: FBT001, FBT002 - the hot path takes no keywords
         parts, kind = self._parts, type(event)
         if kind in CONTROL:
             parts.notice(event)
