@@ -8,10 +8,11 @@ from agent.policies import Policies
 from agent.sensor import layout
 from agent.sensor.flows import Flows, Prefix
 from agent.sensor.names import hash_names
-from model.event import Event, Open
+from model.event import Event, FlowCount, Open
 from model.origin import Container
 from model.text import to_bytes
 
+PREFIXES = 1024  # of one container: the kernel's map is for all of them
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -20,7 +21,7 @@ class LiveKernel:
 
     def __init__(self, flows: Flows, node: Node, policies: Policies, seed: int) -> None:
         self._flows, self._node, self._policies, self._seed = flows, node, policies, seed
-        self._prefixes: set[Prefix] = set()
+        self._prefixes: dict[int, set[Prefix]] = {}  # by container
 
     def decide(self, cgroup: int, state: int) -> None:
         """What a cgroup is."""
@@ -38,18 +39,18 @@ class LiveKernel:
 
     def end(self, container: int) -> list[Event]:
         """The last counts and gaps of a container; then nothing of it is left in the kernel."""
-        self._prefixes = {prefix for prefix in self._prefixes if prefix.container != container}
+        self._prefixes.pop(container, None)
         swept, gaps = self._flows.end(container)
         return [*swept.firsts, *swept.counts, *gaps]
 
     def answer(self, folder: Folder, scope: int) -> bool:
-        """Count below this folder from now on. False where it has no one place in its filesystem."""
-        place = self._node.containers.place(folder.container, folder.path, folder.device)
-        if place is None:
+        """Count below this folder from now on. False where it has no one place in its filesystem, or there is no room."""
+        inside = self._node.containers.whole(folder.container, folder.path, folder.device, folder.layer)
+        if inside is None:
             return False
         kind = layout.KIND_OPEN if folder.kind is Open else layout.KIND_CHANGE
         what = kind << 24 | folder.layer.number << 16 | folder.use
-        names = hash_names(self._seed, to_bytes(place[1]))
+        names = hash_names(self._seed, to_bytes(inside))
         prefix = Prefix(folder.container, names, folder.device, what)
         return self._install(prefix, children_only=scope != TREE)
 
@@ -61,16 +62,24 @@ class LiveKernel:
         device = peers.port << 16 | peers.protocol
         return self._install(Prefix(peers.container, int.from_bytes(eight, "little"), device, what), children_only=False)
 
-    def forget_prefixes(self) -> None:
-        """The policies changed: judge everything again."""
-        for prefix in self._prefixes:
-            self._flows.uninstall(prefix)
+    def forget_prefixes(self) -> list[FlowCount]:
+        """The policies changed: judge everything again. What was counted since the last sweep."""
+        prefixes = [prefix for of_one in self._prefixes.values() for prefix in of_one]
         self._prefixes.clear()
+        counts = [self._flows.uninstall(prefix) for prefix in prefixes]
+        return [count for count in counts if count is not None and count.added]
 
     def _install(self, prefix: Prefix, *, children_only: bool) -> bool:
-        if prefix not in self._prefixes:
+        mine = self._prefixes.setdefault(prefix.container, set())
+        if prefix in mine:
+            return True
+        if len(mine) >= PREFIXES:
+            return False
+        try:
             self._flows.install(prefix, children_only=children_only)
-            self._prefixes.add(prefix)
+        except OSError:  # the map is full, or the kernel already counts there, because the quota is spent
+            return False
+        mine.add(prefix)
         return True
 
 

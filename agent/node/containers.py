@@ -190,6 +190,11 @@ class Containers:
         entry = self._entries.get(container)
         return entry.mounts.place(path, device) if entry and entry.mounts else None
 
+    def whole(self, container: int, path: str, device: int, layer: Layer) -> str | None:
+        """The folder inside its filesystem, if no other mount names some of it otherwise. See `Mounts.whole`."""
+        entry = self._entries.get(container)
+        return entry.mounts.whole(path, device, layer) if entry and entry.mounts else None
+
     def due_ns(self) -> int | None:
         """When `tick` has something to do next, on the clock of the events."""
         ends = self._entries[next(iter(self._ended))].ended_ns + self._keep_ns if self._ended else None

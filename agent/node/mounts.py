@@ -83,6 +83,19 @@ class Mounts:
                     best = (len(row.point), on, row.below + rest if rest else row.root)
         return (best[1], best[2]) if best else None
 
+    def whole(self, path: str, device: int, layer: Layer) -> str | None:
+        """The folder inside the filesystem for one that a container calls so, if all below it is called as below `path`.
+
+        None where another mount names some of it otherwise: a verdict on `path` is not one on that.
+        """
+        found = self.place(path, device)
+        if found is None:
+            return None
+        inside, above = found[1].rstrip("/"), path.rstrip("/")
+        folders = [inside, *(row.below[:-1] for row in self._rows[device] if row.below.startswith(f"{inside}/"))]
+        named = all(self.name(device, layer, f"{one}/x") == (f"{above}{one[len(inside) :]}/x", 0) for one in folders)
+        return found[1] if named else None
+
     def aliases(self, device: int, text: str) -> tuple[str, ...]:
         """All names that the container has for a file, the best first; () if it sees it nowhere."""
         rows = self._rows.get(device, ())

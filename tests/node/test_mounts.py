@@ -94,6 +94,24 @@ def test_place_finds_what_name_gave() -> None:
         assert mounts.place(path) == (device, text)
 
 
+def test_a_folder_is_whole_unless_another_mount_names_some_of_it() -> None:
+    mounts = Mounts(TABLE)
+    assert mounts.whole("/tmp", ROOT, Layer.WRITABLE) == "/tmp"
+    assert mounts.whole("/mnt/ab", DISK, Layer.VOLUME) == "/srv/ab"
+    assert mounts.whole("/mnt/a", DISK, Layer.VOLUME) is None  # /mnt/a/deep is called /deep
+    assert mounts.whole("/mnt/a/other", DISK, Layer.VOLUME) == "/srv/a/other"
+    assert mounts.whole("/proc", PROC, Layer.PROC) == "/"  # /proc/sys is a mount of its own, and called so all the same
+    assert mounts.whole("/proc/7", PROC, Layer.PROC_OTHER) == "/7"
+    assert mounts.whole("/nowhere", DISK, Layer.VOLUME) is None
+
+
+def test_of_a_volume_that_is_seen_twice_only_the_folder_that_names_its_files_is_whole() -> None:
+    mounts = Mounts((mount(DISK, "/srv/a", "/data"), mount(DISK, "/srv/a", "/longer/data")))
+    named, _ = mounts.name(DISK, Layer.VOLUME, "/srv/a/x")
+    assert [mounts.whole(folder, DISK, Layer.VOLUME) for folder in ("/data", "/longer/data")].count("/srv/a") == 1
+    assert mounts.whole(named.removesuffix("/x"), DISK, Layer.VOLUME) == "/srv/a"
+
+
 SAMPLE = rb"""22 28 0:20 / / ro,relatime master:1 - overlay overlay rw,lowerdir=/x
 23 22 8:1 /srv/with\040space /mnt/a\134b rw - ext4 /dev/sda1 rw
 24 22 0:21 / /proc rw,nosuid shared:5 master:2 - proc proc rw
@@ -145,3 +163,12 @@ def test_a_name_is_always_one_of_the_aliases_or_outside(rows: list[tuple[str, st
 
 def _kernel_form(device: int) -> int:
     return device_number(os.major(device), os.minor(device))
+
+
+@given(st.lists(st.tuples(paths, paths), max_size=5), paths, paths)
+def test_all_below_a_whole_folder_is_called_as_below_it(table: list[tuple[str, str]], folder: str, below: str) -> None:
+    mounts = Mounts(mount(DISK, root, point) for root, point in table)
+    inside = mounts.whole(folder, DISK, Layer.VOLUME)
+    if inside is not None and below != "/":
+        text = inside.rstrip("/") + below
+        assert mounts.name(DISK, Layer.VOLUME, text) == (folder.rstrip("/") + below, 0)

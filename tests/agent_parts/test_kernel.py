@@ -1,0 +1,90 @@
+"""What the kernel is told to count by itself: only what one verdict holds for, and within a bound."""
+
+import pytest
+
+from agent.kernel import PREFIXES, LiveKernel
+from agent.node.locate import Node
+from agent.node.processes import Processes
+from agent.novelty import CHILDREN, TREE, Folder
+from agent.policies import Policies
+from agent.sensor.flows import Prefix
+from model.event import FlowCount, Layer, Open, Session
+from tests.node.builders import BOX, mount, table
+
+DISK, ROOT = 8 << 20 | 1, 90
+
+
+class Flows:
+    """The kernel's prefixes, with what it counted below each."""
+
+    def __init__(self, room: int = 1 << 20) -> None:
+        self.room, self.counted = room, 3
+        self.held: dict[Prefix, bool] = {}
+
+    def install(self, prefix: Prefix, *, children_only: bool = False) -> None:
+        if len(self.held) >= self.room:
+            raise OSError(7, "Argument list too long")
+        if prefix in self.held:
+            raise FileExistsError
+        self.held[prefix] = children_only
+
+    def uninstall(self, prefix: Prefix) -> FlowCount:
+        del self.held[prefix]
+        return FlowCount(9, prefix.packed(), prefix.container, Session.STANDING, 3, 10, self.counted, 0, 9, 1, 1, "", final=True)
+
+
+def kernel(flows: Flows) -> LiveKernel:
+    containers = table()
+    for row in (mount(ROOT, "/", "/"), mount(DISK, "/srv", "/data"), mount(DISK, "/srv/keys", "/keys")):
+        containers.take_mount(row)
+    node = Node(containers, Processes("boot"), lambda argv: argv)
+    return LiveKernel(flows, node, Policies([]), seed=7)  # type: ignore[arg-type]
+
+
+def folder(path: str, device: int = ROOT, layer: Layer = Layer.WRITABLE) -> Folder:
+    return Folder(BOX, device, layer, Open, 1, path)
+
+
+def test_a_folder_is_counted_whole_or_by_its_children() -> None:
+    flows = Flows()
+    told = kernel(flows)
+    assert told.answer(folder("/tmp"), CHILDREN)
+    assert told.answer(folder("/var/cache"), TREE)
+    assert list(flows.held.values()) == [True, False]
+
+
+def test_a_folder_that_holds_what_another_mount_names_is_never_counted_whole() -> None:
+    flows = Flows()
+    assert not kernel(flows).answer(folder("/data", DISK, Layer.VOLUME), TREE)
+    assert not flows.held
+
+
+def test_the_same_folder_again_is_answered_already() -> None:
+    flows = Flows()
+    told = kernel(flows)
+    assert told.answer(folder("/tmp"), TREE)
+    assert told.answer(folder("/tmp"), TREE)
+    assert len(flows.held) == 1
+
+
+def test_one_container_fills_no_more_than_its_share_of_the_kernel_s_map() -> None:
+    flows = Flows()
+    told = kernel(flows)
+    answers = [told.answer(folder(f"/tmp/{number}"), TREE) for number in range(PREFIXES + 5)]
+    assert answers == [True] * PREFIXES + [False] * 5
+
+
+@pytest.mark.parametrize("room", [0, 2])
+def test_a_full_map_or_one_where_the_kernel_counts_already_is_no_error(room: int) -> None:
+    flows = Flows(room)
+    kernel(flows).answer(folder("/tmp"), TREE)
+    assert not kernel(flows).answer(folder("/tmp"), TREE)
+
+
+def test_when_the_policies_change_nothing_stays_and_what_was_counted_is_told() -> None:
+    flows = Flows()
+    told = kernel(flows)
+    told.answer(folder("/tmp"), TREE)
+    counts = told.forget_prefixes()
+    assert [(count.container, count.added) for count in counts] == [(BOX, 3)]
+    assert (flows.held, told.forget_prefixes()) == ({}, [])
