@@ -8,7 +8,7 @@ from msgspec import Struct
 from model.document import LAYERS
 from model.event import Access, Change, Direction, Event, Exec, File, Layer, Load, Net, Open, Session, Unix
 from model.judge import Compiled, judge
-from model.match import Entry, by_layer, by_path, canonical, number
+from model.match import Entry, by_layer, by_path, canonical, number, socket_file
 from model.origin import Origin
 from model.policy import PathRule, PeerRule, UnixRule
 from model.text import printable
@@ -116,8 +116,9 @@ def _try(entry: Entry, subject: Subject, allow: bool) -> tuple[bool, str]:  # no
 
 def _try_socket(entry: Entry, rule: PathRule | UnixRule, event: Unix, allow: bool) -> tuple[bool, str]:  # noqa: FBT001 - private
     abstract = isinstance(rule, UnixRule) and rule.abstract
-    if event.file is not None:
-        return (False, "it is about an abstract name") if abstract else _try_file(entry, rule, event.file, allow)
+    file = socket_file(event)
+    if file is not None:
+        return (False, "it is about an abstract name") if abstract else _try_file(entry, rule, file, allow)
     if not abstract or rule.glob is None:
         return False, "it is about a socket's file"
     matched = rule.glob.matches("/" + canonical(event.abstract, 0))

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from ipaddress import IPv6Address
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from model.event import Flag, Layer
+from model.event import File, Flag, Layer, Unix
 from model.glob import Glob, native
 from model.policy import PeerRule, Rule
 from model.verdict import Verdict
@@ -71,6 +72,17 @@ def by_path(flags: int) -> bool:
 def by_layer(flags: int) -> bool:
     """Whether an allow rule may trust the file's layer."""
     return not flags & _CLAIMED
+
+
+def socket_file(event: Unix) -> File | None:
+    """The file of a unix socket as rules see it: a name that nobody was reached by is believed, for nothing was gained by it.
+
+    Programs ask for services that may be absent: glibc for nscd at each look-up of a user. A policy must be able to allow that.
+    """
+    file = event.file
+    if file is None or event.result <= 0 or not file.flags & Flag.CLAIMED:
+        return file
+    return replace(file, flags=file.flags & ~Flag.CLAIMED, layer=Layer.TMPFS)
 
 
 class PathTable:

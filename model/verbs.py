@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
 from model.event import File, Flag, Layer, Unix
-from model.match import ALL_LAYERS, Entry, PathTable, PeerTable, by_layer, by_path, canonical, is_loopback, number
+from model.match import ALL_LAYERS, Entry, PathTable, PeerTable, by_layer, by_path, canonical, is_loopback, number, socket_file
 from model.policy import Network, PathRule, PeerRule, Policy, Rule, Rules, UnixRule
 from model.verdict import Depends, Mode, Outcome, Reason, Severity, Verdict
 
@@ -184,7 +184,7 @@ class PeerVerb(Verb):
 
     def decide_socket(self, event: Unix) -> Verdict:
         """The verdict on a unix socket."""
-        file = event.file
+        file = socket_file(event)
         if file is not None:
             return self._decide_path(
                 canonical(file.path, 1 << file.layer.number), 1 << file.layer.number, int(file.flags), abstract=False

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 import pytest
+from msgspec.structs import replace
 
 from model.event import Access, Event, Exit, Flag, Layer, Operation, Protocol, Session
 from model.explain import explain
@@ -229,6 +230,14 @@ def test_loopback_is_allowed_unless_denied_by_any_of_its_names() -> None:
     assert outcome(rules, connect("127.0.0.1", 6379)) is VIOLATION
     assert outcome(rules, connect("0.0.0.0", 6379)) is VIOLATION  # noqa: S104 - the kernel connects to loopback
     assert outcome(rules, connect("::", 6379)) is VIOLATION
+
+
+def test_a_socket_that_is_not_there_may_be_asked_for_by_its_name() -> None:
+    rules = "egress: {allow: ['unix:/run/nscd/socket']}"
+    claimed = unix("/run/nscd/socket", layer=Layer.NEW_MOUNT, flags=Flag.CLAIMED)
+    assert outcome(rules, replace(claimed, result=2)) is ALLOWED
+    assert outcome(rules, claimed) is VIOLATION
+    assert outcome(rules, replace(unix("/run/other", layer=Layer.NEW_MOUNT, flags=Flag.CLAIMED), result=2)) is VIOLATION
 
 
 def test_unix_sockets_are_egress_by_file_and_by_abstract_name() -> None:
