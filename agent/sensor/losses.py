@@ -22,6 +22,7 @@ _NOBODYS = {  # counters that no budget shows → place, kind
     layout.COUNTER_MOUNTS_CUT: ("mounts", "mount"),
     layout.COUNTER_RACE: ("descriptor", "open"),
     layout.COUNTER_DNS_LOST: ("ring", "dns"),
+    layout.COUNTER_TOUCHED_CUT: ("touched", "change"),
 }
 COUNTERS = {value: name.removeprefix("COUNTER_").lower() for name, value in vars(layout).items() if name.startswith("COUNTER_")}
 

@@ -79,6 +79,12 @@ def test_counters_are_summed_over_the_cpus() -> None:
     assert kernel.gaps() == [(0, "vma", "load", 3)]
 
 
+def test_inodes_beyond_those_that_one_call_is_looked_at_for_are_told() -> None:
+    kernel = Kernel()
+    kernel.counter(layout.COUNTER_TOUCHED_CUT, 0, 4)
+    assert kernel.gaps() == [(0, "touched", "change", 4)]
+
+
 def test_a_gap_says_since_when() -> None:
     kernel = Kernel()
     kernel.counter(layout.COUNTER_RACE, 1, 0)
