@@ -4,6 +4,7 @@ outputs ◄─ pipeline ◄─ loop ◄─ rings ◄─ sensor        node, poli
 """
 
 import os
+import re
 import sys
 import uuid
 from collections.abc import Callable, Sequence
@@ -36,6 +37,7 @@ from model.redact import redact
 from model.verdict import Verdict
 
 AGENT_ID = "agent-id"
+_AN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,19 @@ def where(settings: Settings) -> Where:
     """This agent: its id is kept in the log's folder, so that it stays the same over restarts."""
     folder = settings.log.folder
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    kept = folder / AGENT_ID
-    if not kept.exists():
-        kept.write_text(uuid.uuid4().hex)
     name = settings.node.name or os.uname().nodename
-    return Where(kept.read_text()[:64].strip(), boot_id(), name, settings.node.cluster, settings.node.tenant)
+    return Where(_agent_id(folder / AGENT_ID), boot_id(), name, settings.node.cluster, settings.node.tenant)
+
+
+def _agent_id(kept: Path) -> str:
+    """Written in one step. What is no id, as a full disk may leave it, is replaced."""
+    found = kept.read_text(errors="replace").strip() if kept.exists() else ""
+    if _AN_ID.fullmatch(found):
+        return found
+    part = kept.with_suffix(".part")
+    part.write_text(fresh := uuid.uuid4().hex)
+    part.replace(kept)
+    return fresh
 
 
 def boot_id() -> str:
