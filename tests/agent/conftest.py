@@ -74,16 +74,19 @@ def a_name(kind: str) -> str:
 class MakeNamedBox(Protocol):
     """The fixture `a_box`."""
 
-    def __call__(self, kind: str, **recipe: Any) -> Box: ...
+    def __call__(self, kind: str, layer: Path | None = None, **recipe: Any) -> Box: ...
 
 
 @pytest.fixture
 def a_box(workshop: Workshop, daemon: Daemon) -> Iterator[MakeNamedBox]:
-    """Makes boxes that live as long as the test: `a_box("web", readonly=True)` is called web-…"""
+    """Makes boxes that live as long as the test: `a_box("web", readonly=True)` is called web-…; `layer` comes over the image."""
     with ExitStack() as stack:
 
-        def make(kind: str, **recipe: Any) -> Box:
-            return stack.enter_context(Box(workshop, Recipe(name=a_name(kind), **recipe)))
+        def make(kind: str, layer: Path | None = None, **recipe: Any) -> Box:
+            box = Box(workshop, Recipe(name=a_name(kind), **recipe))
+            if layer:
+                box.lower = Path(f"{layer}:{workshop.image}")  # as overlayfs has it: the upper one first
+            return stack.enter_context(box)
 
         yield make
 

@@ -14,6 +14,7 @@ from agent.outputs.spool import files_of
 from agent.outputs.stamp import ACTIVITY, EVIDENCE
 from model.event import Event, Exec, Open, Session
 from model.record import Finding, Note, Record
+from model.text import printable
 from tests.containers.runc import Result
 
 PATIENCE_S = 20.0
@@ -132,7 +133,8 @@ class Sight:
         records = [one for one in self._of(container) if kind is None or isinstance(one.event, kind)] or self._of(container)
         ids = {record.id for record in self._of(container)}
         lines = [f"  {line_of(record, UNICODE, 150) or type(record.event).__name__}" for record in records[-60:]]
-        lines += [f"  {line_of(finding, UNICODE, 150)}" for finding in self._book.findings if finding.record in ids]
+        found = [finding for finding in self._book.findings if finding.record in ids]
+        lines += [f"  ✗ {one.reason} {printable(one.subject)} by {one.source or 'no policy'}, {one.count} times" for one in found]
         return "recorded:\n" + "\n".join(lines or ["  nothing"])
 
     def _of(self, container: Container | int) -> list[Record]:
