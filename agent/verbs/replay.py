@@ -31,6 +31,7 @@ class RecordedRuntimes:
 
     def __init__(self) -> None:
         self._by_path: defaultdict[str, deque[Decision]] = defaultdict(deque)
+        self._paths: dict[int, str] = {}  # by cgroup
 
     def add(self, fact: dict[str, Any]) -> None:
         """A decision of the recording."""
@@ -38,6 +39,12 @@ class RecordedRuntimes:
             container = msgspec.convert(fact["container"], Container)
             decision = Decision(State(fact["state"]), container if container.id else None, tuple(fact["conflict"]))
             self._by_path[container.cgroup_path].append(decision)
+            if fact["answer"] == container.cgroup:  # else it is nested in that container's
+                self._paths[container.cgroup] = container.cgroup_path
+
+    def path_of(self, cgroup: int) -> str:
+        """The path of a cgroup that was there before the recording, so that its making is not in it; "" if none was noted."""
+        return self._paths.get(cgroup, "")
 
     def decide(self, cgroup_path: str) -> Decision:
         """What was decided of it then; the host's where nothing was."""
@@ -72,7 +79,7 @@ def _replay(file: Path, settings: Settings) -> int:
     told = app.outputs(settings, place, Metrics(), clock=Clock(header.clock_offset_ns))
     policies = Policies([settings.policies.folder])
     policies.load()
-    node = app.node(settings, header.boot, records, lambda _cgroup: "")
+    node = app.node(settings, header.boot, records, records.path_of)
     decoder, reports = Decoder(header.code_variables, node.name), Reports(node.name)
 
     def counted(raw: bytes) -> None:
