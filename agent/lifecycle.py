@@ -107,6 +107,11 @@ class Lifecycle:
             for event in self._kernel.end(container):
                 self._see(event, False)  # noqa: FBT003 - as the pipeline
 
+    def protect(self) -> None:
+        """Other policies are in force: what they deny is guarded where it already runs."""
+        for container in self._node.containers.live():
+            self._kernel.protect(container)
+
     def close(self) -> None:
         """What is held is written without a name."""
         self._node.tick(1 << 62)

@@ -14,6 +14,7 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from agent import account, app, down
+from agent.failures import Failures
 from agent.hashing import Hashing
 from agent.kernel import LiveKernel
 from agent.node import cgroups
@@ -36,7 +37,7 @@ from agent.settings import Settings, SettingsError
 from agent.status import write_status
 from agent.tasks import Tasks, end_on_signals
 from agent.turns import Timer, Turns
-from model.event import Event, Gap
+from model.event import Event
 
 NEEDS = ("policies", "sensor", "self-test", "stock-taking")
 KINDS = {name.removeprefix("KIND_").lower(): number for name, number in vars(layout).items() if name.startswith("KIND_")}
@@ -49,7 +50,7 @@ class Agent:
 
     def __init__(self, settings: Settings, logger: FilteringBoundLogger, record: Path | None = None) -> None:
         self.settings, self._logger = settings, logger
-        self._sparse, self._failed_events = Sparse(logger), 0
+        self._sparse = Sparse(logger)
         self.place = app.where(settings)
         self._seen_ns = down.last_sign_ns(settings.log.folder, self.place.boot)
         self.metrics = Metrics(self.snapshot)
@@ -74,15 +75,8 @@ class Agent:
 
     def start(self, ended: Callable[[], bool]) -> bool:
         """Load, attach, test, take stock; then it is ready. False: it was to end before that."""
-        for step in (
-            self._serve,
-            self.reload,
-            self._open_sensor,
-            self._build,
-            self._answer_existing,
-            self._test,
-            self._take_stock,
-        ):
+        steps = (self._serve, self.reload, self._open_sensor, self._build, self._answer_existing, self._test, self._take_stock)
+        for step in steps:
             if ended():
                 return False
             step()
@@ -149,8 +143,11 @@ class Agent:
             self.kernel, self.novelty.see, self.flows.remember, fact, self._event_failed, more=(self.hashing.write,)
         )
         self.pipeline, self.life = app.pipeline(self.decoder, self.node, self.policies, self.outputs, around)
-
+        self.failures = Failures({"agent.decode": self._unread, "agent.pipeline": lambda: self.pipeline.failed})
         self._made.callback(self._look_again)
+
+    def _unread(self) -> int:
+        return self.decoder.malformed + self.reports.malformed
 
     def _look_again(self) -> None:
         """At the end: what is held, what was counted since the last sweep."""
@@ -207,18 +204,11 @@ class Agent:
     def _event_failed(self, error: Exception) -> None:
         self._sparse.warning(f"an event failed: {type(error).__name__}", exc_info=error)
 
-    def _tell_failed(self) -> None:
-        """Events that raised since the last sweep, as a gap."""
-        new, self._failed_events = self.pipeline.failed - self._failed_events, self.pipeline.failed
-        if new:
-            self.pipeline.see(Gap(boot_ns(), 0, "agent.pipeline", "", new, boot_ns()))
-
     def sweep(self) -> None:
         """Counts of what is known, what was not itemised, containers that ended; then status and metrics are anew."""
         swept = self.flows.sweep(self.settings.sensor.idle_flow_s)
-        for event in (*swept.firsts, *swept.counts, *self.flows.losses.read()):
+        for event in (*swept.firsts, *swept.counts, *self.flows.losses.read(), *self.failures.read()):
             self.pipeline.see(event)
-        self._tell_failed()
         self.life.sweep()
         self._tell_disk()
         self._snapshot = account.snapshot(self)
@@ -238,9 +228,7 @@ class Agent:
         before = self.policies.problems
         if self.policies.load():
             if self.sensor:
-                self.kernel.forget_prefixes()
-                self.novelty.forget()
-                self.sensor.set_generation(self.policies.generation)
+                self._put_in_force(self.sensor)
             self.note("policies", {"generation": self.policies.generation, "policies": len(self.policies)})
         if self.policies.problems and self.policies.problems != before:
             first = self.policies.problems[0]
@@ -248,6 +236,15 @@ class Agent:
             self._logger.warning("policies have errors", count=len(self.policies.problems), first=str(first))
         if self.policies.generation:
             self.health.met("policies")
+
+    def _put_in_force(self, sensor: Sensor) -> None:
+        """Nothing stays remembered under the policies before."""
+        counts = self.kernel.forget_prefixes()
+        self.novelty.forget()
+        sensor.set_generation(self.policies.generation)
+        self.life.protect()
+        for count in counts:
+            self.pipeline.see(count)
 
     def _reload_if_changed(self) -> None:
         self.changed.clear()
