@@ -31,7 +31,14 @@ PLAIN = (
     *("creat /tmp/new1", "open-int80-creat /tmp/new2", "open-relative /etc secret", "open-deep /tmp 50", "open /tmp/new3 create"),
     *("open /etc/secret trunc", "open /etc/secret append", "open /etc/secret path", "open /tmp/new4 exclusive"),
     *("netlink", "raw", "packet", "socket 40 1"),
-    *("unix-stream /tmp/s", "unix-sequence /tmp/q", "unix-datagram /tmp/d", "unix-abstract hidden"),
+    *(
+        "unix-stream /tmp/s",
+        "unix-sequence /tmp/q",
+        "unix-datagram /tmp/d",
+        "unix-abstract hidden",
+        "unix-uring /tmp/u",
+        "socket-uring 17 3",
+    ),
     *(
         f"udp {LOCAL} 9",
         f"udp-sendto {LOCAL} 9",
