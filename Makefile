@@ -49,6 +49,7 @@ lint: develop ## linters and types alone
 
 .PHONY: bench
 bench: root develop object ## measure the cost; prints a table and writes bench/results.json
+	.ci/need git make procps wrk
 	exec $(PY) -m bench $(ARGS)
 
 .PHONY: fuzz

@@ -18,10 +18,12 @@ from bench.table import show
 from tests.containers.workshop import Workshop
 
 RESULTS = Path(__file__).parent / "results.json"
-ROUNDS, QUICK_ROUNDS = 7, 2
+ROUNDS, QUICK_ROUNDS = 5, 2
 PARTS = {
     "works": "what watching costs the watched: CPU with the agent over without it",
     "burst": "a million opens, 200,000 connects, 20,000 execs: the agent's CPU, and what its log holds",
+    "nginx": "requests a second of a web server",
+    "novel": "what is new all the time: archives, temporary files, ps, builds, checkouts",
     "latency": "from an exec in the kernel to its record in the file",
     "idle": "start, memory, and the CPU of doing nothing",
     "flood": "too much at once: what is itemised, what is counted, and who else suffers",

@@ -35,7 +35,6 @@ class Agent:
     ) -> None:
         self.log = folder / "log"
         self._said = folder / "said"
-        folder.mkdir()
         rules = policies or PROJECT / "rules"
         options = ["--log", str(self.log), "--policies", str(rules), "--output", "none", "--port", "0"]
         self._command = [sys.executable, "-m", "agent", "run", *options, "--runtime-root", f"runc:{runtime_root}"]

@@ -7,7 +7,7 @@ so that whatever drifts on the machine weighs on both alike. Neighbours of the s
 
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 
 from bench.agent import Agent
 from bench.machine import wait_until_alone
@@ -15,42 +15,52 @@ from bench.shop import Sample, Shop
 from tests.containers.runc import Box
 from tests.containers.spec import Recipe
 
-ALONE_S = 60.0
+ALONE_S = 5.0
 
 Work = Callable[[Box], Sample]
 Pair = tuple[Sample, Sample]  # without, with
-Seen = Callable[[str, Agent, Box], None]
+Around = Callable[[str, Agent, Box], AbstractContextManager[None]]
 
 
-def in_turns(shop: Shop, works: Mapping[str, Work], recipe: Recipe | None = None) -> dict[str, list[Pair]]:
-    """Each work in a fresh container, with and without the agent, as often as there are rounds."""
+def in_turns(
+    shop: Shop, works: Mapping[str, Work], recipe: Recipe | None = None, around: Around | None = None
+) -> dict[str, list[Pair]]:
+    """Each work with and without the agent, as often as there are rounds; all works of a turn in one fresh container.
+
+    `around` is entered around each work that the agent watches.
+    """
     pairs: dict[str, list[Pair]] = {name: [] for name in works}
     with ExitStack() as stack:
-        watched = False
+        agent: Agent | None = None
         _alone()
         for number in range(shop.rounds):
-            one = _arm(shop, works, recipe)
-            watched = _turn(shop, stack, not watched)
-            two = _arm(shop, works, recipe)
-            without, with_ = (one, two) if watched else (two, one)
+            one = _arm(shop, works, recipe, agent, around)
+            agent = _turn(shop, stack, agent)
+            two = _arm(shop, works, recipe, agent, around)
+            without, with_ = (one, two) if agent else (two, one)
             for name in works:
                 pairs[name].append((without[name], with_[name]))
             _progress(number + 1, shop.rounds)
     return pairs
 
 
-def _turn(shop: Shop, stack: ExitStack, watched: bool) -> bool:  # noqa: FBT001 - what it gives back
-    if watched:
-        stack.enter_context(shop.agent())
-    else:
-        stack.pop_all().close()
-        _alone()
-    return watched
+def _turn(shop: Shop, stack: ExitStack, agent: Agent | None) -> Agent | None:
+    if agent is None:
+        return stack.enter_context(shop.agent())
+    stack.pop_all().close()
+    _alone()
+    return None
 
 
-def _arm(shop: Shop, works: Mapping[str, Work], recipe: Recipe | None) -> dict[str, Sample]:
+def _arm(
+    shop: Shop, works: Mapping[str, Work], recipe: Recipe | None, agent: Agent | None, around: Around | None
+) -> dict[str, Sample]:
+    samples = {}
     with shop.box(recipe) as box:
-        return {name: work(box) for name, work in works.items()}
+        for name, work in works.items():
+            with around(name, agent, box) if around and agent else nullcontext():
+                samples[name] = work(box)
+    return samples
 
 
 def _alone() -> None:

@@ -1,7 +1,7 @@
 """What a run of the bench has at hand: containers, agents, and how much is to be done."""
 
-import itertools
 import json
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,10 +34,6 @@ class Shop:
     quick: bool
     rounds: int
 
-    def __post_init__(self) -> None:
-        self._numbers = itertools.count()
-        self._toolbox: Path | None = None
-
     def scaled(self, count: int) -> int:
         """So much of it."""
         return max(1, count // 10) if self.quick else count
@@ -46,7 +42,7 @@ class Shop:
     def agent(self, policies: Path | None = None) -> Iterator[Agent]:
         """A fresh agent with a fresh log."""
         settings = {"VEDETTE_SENSOR_SWEEP_INTERVAL_S": "1"} if self.quick else {}
-        folder = self.workshop.folder / f"agent-{next(self._numbers)}"
+        folder = Path(tempfile.mkdtemp(prefix="agent-", dir=self.workshop.folder))
         with Agent(folder, self.workshop.runtime_root, policies, settings) as agent:
             yield agent
 

@@ -12,7 +12,6 @@ import msgspec
 from msgspec import Struct
 
 from agent.sensor.reports import KINDS
-from model.event import Direction
 
 COUNTED_IN = {"budget.unsent"}  # gaps of what is in a flow's count already
 NOT_ITEMISED = {"budget"}  # gaps by the container's own budget: counted, as promised
@@ -33,7 +32,7 @@ class _Event(Struct):
     container: int = 0
     file: _File | None = None
     flow: str = ""
-    direction: int = 0
+    direction: str = ""
     what: int | str = 0
     count: int = 0
     place: str = ""
@@ -50,7 +49,7 @@ class Line(Struct):
 class _Flow:
     kind: str
     path: str | None = None
-    direction: int = 0
+    direction: str = ""
     itemised: int = 0
     counted: int = 0
 
@@ -66,10 +65,10 @@ class Container:
     flows: dict[str, _Flow] = field(default_factory=dict)
     first_exec_ns: int = 0  # boot time of the first one that was seen as it happened
 
-    def happened(self, kind: str, below: str = "", direction: Direction | None = None) -> int:
+    def happened(self, kind: str, below: str = "", direction: str = "") -> int:
         """How often, by records, counts and gaps together. `below`: files there, and those without a name; `direction`: peers."""
         flows = (flow for flow in self.flows.values() if flow.kind == kind and (flow.path or below).startswith(below))
-        flows = (flow for flow in flows if direction is None or flow.direction == int(direction))
+        flows = (flow for flow in flows if not direction or flow.direction == direction)
         return sum(max(flow.itemised, flow.counted) for flow in flows) + self.over[kind]
 
     @property

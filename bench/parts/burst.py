@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from bench.agent import Agent
 from bench.rows import Row, at_most, exactly, one
 from bench.shop import Shop, bulk
-from model.event import Direction
 from tests.containers.runc import Box
 
 OPENS, CONNECTS, EXECS = 1_000_000, 200_000, 20_000
@@ -34,7 +33,7 @@ def _opens_and_connects(shop: Shop, agent: Agent, box: Box) -> Iterator[Row]:
         "lost", sum(tally.lost.values()), "", exactly(0), ", ".join(f"{count} {place}" for place, count in tally.lost.items())
     )
     yield one("opens in records and counts, of those done", said.happened("open", "/data/") / opens, "", exactly(1))
-    seen = said.happened("net", direction=Direction.EGRESS)
+    seen = said.happened("net", direction="egress")
     yield one("connects in records and counts, of those done", seen / connects, "", exactly(1))
 
 

@@ -88,23 +88,24 @@ static long open_cold(long count, char **argv)
 	return failed;
 }
 
-static int run(const char *program)
+static int run(char **argv)
 {
-	char *argv[] = { (char *)program, NULL };
 	int status = 1;
 	pid_t child = fork();
 
 	if (!child) {
-		execve(program, argv, environ);
+		execve(argv[0], argv, environ);
 		_exit(127);
 	}
 	waitpid(child, &status, 0);
 	return child < 0 || status;
 }
 
-static const char *program_of(char **argv)
+static char *quiet[] = { "/usr/bin/quiet", NULL };
+
+static char **program_of(char **argv)
 {
-	return argv[0] ? argv[0] : "/usr/bin/quiet";
+	return argv[0] ? argv : quiet;
 }
 
 static long execs(long count, char **argv)
@@ -126,7 +127,7 @@ static long paced_execs(long count, char **argv)
 		struct timespec at = { due / SECOND, due % SECOND };
 
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
-		failed += run("/usr/bin/quiet");
+		failed += run(quiet);
 	}
 	return failed;
 }
@@ -286,7 +287,7 @@ static const struct {
 } works[] = {
 	{ "open-hot", open_hot, "COUNT [PATH]" },
 	{ "open-cold", open_cold, "COUNT: /data's 2000 files in turn" },
-	{ "exec", execs, "COUNT [PROGRAM]" },
+	{ "exec", execs, "COUNT [PROGRAM [ARGUMENT]...]" },
 	{ "exec-paced", paced_execs, "COUNT [RATE]: so many a second" },
 	{ "exec-storm", exec_storm, "COUNT [PROGRAM]: two loops at full speed" },
 	{ "fork", clones, "COUNT" },
