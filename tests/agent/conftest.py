@@ -46,22 +46,22 @@ def agent(book: Book) -> Sight:
 
 
 class StartAgent(Protocol):
-    """The fixture `agent_of_its_own`."""
+    """The fixture `agent_of_its_own`: policies by file, arguments of `run`, settings."""
 
-    def __call__(self, rules: Mapping[str, str] | None = None, **settings: Any) -> Daemon: ...
+    def __call__(self, rules: Mapping[str, str] | None = None, *arguments: str, **settings: Any) -> Daemon: ...
 
 
 @pytest.fixture
 def agent_of_its_own(roots: list[str], workshop: Workshop) -> Iterator[StartAgent]:
-    """Makes agents that live as long as the test: `agent_of_its_own({"web.yaml": "…"})`. Not started: it does `with`."""
+    """Makes agents that live as long as the test: `agent_of_its_own({"web.yaml": "…"}, "--record", "/x", budgets={…})`."""
     with ExitStack() as stack:
 
-        def make(rules: Mapping[str, str] | None = None, **settings: Any) -> Daemon:
+        def make(rules: Mapping[str, str] | None = None, *arguments: str, **settings: Any) -> Daemon:
             folder = workshop.folder / f"agent-{secrets.token_hex(3)}"
             (folder / "rules").mkdir(parents=True)
             for name, text in {"marks.yaml": (RULES / "marks.yaml").read_text(), **(rules or {})}.items():
                 (folder / "rules" / name).write_text(text)
-            return stack.enter_context(Daemon(folder, folder / "rules", roots, settings))
+            return stack.enter_context(Daemon(folder, folder / "rules", roots, settings, arguments))
 
         yield make
 

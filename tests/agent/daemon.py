@@ -26,15 +26,23 @@ SWEEP_S = 0.5
 class Daemon:
     """`with Daemon(folder, rules, roots) as agent:` runs it, ready. `folder` holds its log, settings and what it said."""
 
-    def __init__(self, folder: Path, rules: Path, roots: Sequence[str], more: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        rules: Path,
+        roots: Sequence[str],
+        more: Mapping[str, Any] | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
         self.folder, self.rules, self.log = folder, rules, folder / "log"
+        self._arguments = tuple(arguments)
         self.settings = folder / "settings.yaml"
         self._said = folder / "said"
         self.settings.write_text(yaml.safe_dump(_settings(self.log, rules, roots, more or {})))
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        self.start(*self._arguments)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -89,10 +97,11 @@ class Daemon:
         self._process.kill()
         self._process.wait()
 
-    def verb(self, *arguments: str, user: int = 0) -> "subprocess.CompletedProcess[str]":
-        """Another verb of the command line, to its end."""
-        command = [sys.executable, "-m", "agent", *arguments]
-        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, user=user, group=user)
+    def verb(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Another verb of the command line on this agent's folders, to its end. Without any capability."""
+        bare = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+        command = [*bare, sys.executable, "-m", "agent", *arguments]
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60)
 
     def status(self) -> dict[str, Any]:
         """Its last account of itself."""
