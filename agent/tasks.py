@@ -5,6 +5,7 @@ agent instead: a monitor that does not see must not look alive. Tasks end in the
 feeds another one ends first if it was added last.
 """
 
+import math
 import signal
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ from typing import Any, Final, Protocol
 
 FIRST_DELAY_S: Final = 0.5
 LAST_DELAY_S: Final = 30.0
+WAKE_S: Final = 0.5
 CALM_S: Final = 60.0  # a task that ran so long starts with the first delay again
 
 
@@ -72,8 +74,15 @@ class Tasks:
                 task.thread.start()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Until somebody wants the end; False: not within the time."""
-        return self.ending.wait(timeout_s)
+        """Until somebody wants the end; False: not within the time.
+
+        The kernel may give a signal to any thread (one that was stopped just before, say, to another one than the main
+        thread), and Python handles it only when the main thread wakes: so it does twice a second.
+        """
+        until_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        while not self.ending.is_set() and time.monotonic() < until_s:
+            self.ending.wait(max(0.0, min(WAKE_S, until_s - time.monotonic())))
+        return self.ending.is_set()
 
     def end(self, deadline_s: float) -> list[str]:
         """End them, last started first. The names of those that did not in time: they die with the process."""
