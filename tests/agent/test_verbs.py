@@ -109,7 +109,7 @@ def test_a_bad_policy_file_keeps_those_in_force_and_is_told(agent_of_its_own: St
     box.attack("execve", QUIET)
     agent.finding(box, "exec.not_allowed")
     deadline = time.monotonic() + PATIENCE_S
-    while "strict.yaml:1" not in own.verb("status", "--log", str(own.log)).stdout:
+    while "strict.yaml:2:1: not YAML" not in own.verb("status", "--log", str(own.log)).stdout:
         assert time.monotonic() < deadline, own.status()
     assert list(policies_of(own)) == [1]
 
