@@ -127,7 +127,7 @@ class Containers:
 
     def live(self) -> list[Container]:
         """The identified and unidentified containers that haven't ended."""
-        return [entry.container for entry in self._entries.values() if not entry.ended_ns and entry.state is not State.UNDECIDED]
+        return [entry.container for entry in self._entries.values() if not entry.ended_ns and entry.state in _INSIDE]
 
     def answers(self) -> list[Answer]:
         """The decisions since the last call."""

@@ -28,6 +28,13 @@ def test_the_hosts_cgroups_are_told_and_not_kept() -> None:
     assert len(containers) == 0
 
 
+def test_a_cgroup_of_the_hosts_that_may_yet_be_claimed_is_no_live_container() -> None:
+    containers = table(Records(), "/jobs/one")
+    containers.tick(4 * S)
+    assert [answer.state for answer in containers.answers()] == [State.HOST]
+    assert containers.live() == []
+
+
 def test_a_nested_cgroup_is_its_containers_whatever_it_is_called() -> None:
     containers = table(Records("/default/web", "/default/web/kubepods/pod2/other"))
     containers.take_cgroup(made("/default/web/kubepods", 78, BOX))
