@@ -83,8 +83,9 @@ def _replay(file: Path, settings: Settings) -> int:
     decoder, reports = Decoder(header.code_variables, node.name), Reports(node.name)
 
     def counted(raw: bytes) -> None:
-        for event in (found for both in reports.all([raw], 0) for found in both):
-            pipeline.see(event)
+        firsts, counts = reports.all([raw], 0)
+        for event in (*firsts, *(msgspec.structs.replace(count, time_ns=count.last_ns) for count in counts)):
+            pipeline.see(event)  # a sweep's own time is not recorded: its counts are told as of the last hit
 
     around = app.Around(Nothing(), lambda *_: None, lambda _flows: None, lambda _fact: None, _failed)
     pipeline, life = app.pipeline(decoder, node, policies, told, around)
