@@ -4,10 +4,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
-from tests.agent.daemon import Daemon
+from tests.agent.daemon import END_S, Daemon
 from tests.containers import leaks
 from tests.containers.programs import PROJECT
 
@@ -33,9 +35,28 @@ NO_LIBBPF = (
 class Agent(Daemon):
     """See Daemon. `log` is its folder of logs, `rules` that of its policies."""
 
+    def __init__(self, folder: Path, rules: Path, roots: Sequence[str], more: Mapping[str, Any] | None = None) -> None:
+        super().__init__(folder, rules, roots, more)
+        self.log = Path((more or {}).get("log", {}).get("folder", self.log))
+
+    def port(self) -> int:
+        """Where it serves metrics and health; 0: it has not said so yet."""
+        return int(self.status()["metrics"][1]) if (self.log / "status.json").exists() else 0
+
     @property
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    def end(self) -> int:
+        """SIGTERM; its exit code. One that does not end in time says where it is."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGABRT)
+            self._process.wait()
+            raise AssertionError(f"it did not end:\n{self.said[-8000:]}") from None
 
     @contextmanager
     def stopped(self) -> Iterator[None]:

@@ -26,8 +26,9 @@ class MakeAgent(Protocol):
 
 
 @pytest.fixture
-def make_agent(workshop: Workshop) -> Iterator[MakeAgent]:
-    """An agent that is not started: `make_agent({"web.yaml": "…"}, sensor={…})`. Whatever of it still runs is killed at the end."""
+def make_agent(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeAgent]:
+    """An agent that is not started: `make_agent({"web.yaml": "…"}, sensor={…})`. If it runs at the end, it is killed."""
+    monkeypatch.setenv("PYTHONFAULTHANDLER", "1")  # one that hangs says where, see Agent.end
     with ExitStack() as stack:
 
         def make(rules: Mapping[str, str] | None = None, **settings: Any) -> Agent:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from agent.outputs.reading import Damaged, Entry, read
 from agent.sensor import layout
-from model.event import Event, FlowCount, Gap
+from model.event import Event, Exec, FlowCount, Gap, Open
 from model.record import Finding, Note, Record
 
 PATIENCE_S = 30.0
@@ -43,9 +43,14 @@ class Ledger:
     def total(self, kind: str) -> int:
         """All events of a kind: each flow as often as it was recorded or, if that is more, counted; and what gaps say."""
         lost = sum(gap.count for gap in self.events(Gap) if gap.what == kind and gap.place != NOT_LOST)
-        return lost + sum(self._flows(kind))
+        return lost + sum(times for _, times in self._flows(kind))
 
-    def _flows(self, kind: str) -> Iterator[int]:
+    def opens_below(self, folder: str) -> int:
+        """All opens of files in a folder, if nothing outside of it was counted without a name."""
+        outside = {event.flow for event in self.events(Open) if not event.file.path.startswith(f"{folder}/")}
+        return self.total("open") - sum(times for flow, times in self._flows("open") if flow in outside)
+
+    def _flows(self, kind: str) -> Iterator[tuple[bytes, int]]:
         number = getattr(layout, f"KIND_{kind.upper()}")
         recorded: Counter[bytes] = Counter()
         counted: defaultdict[bytes, int] = defaultdict(int)
@@ -53,16 +58,21 @@ class Ledger:
             if isinstance(event, FlowCount) and event.what == number:
                 counted[event.flow] = event.count
                 if event.final:  # what comes after it begins anew
-                    yield max(recorded.pop(event.flow, 0), counted.pop(event.flow))
-            elif tag(event) == kind:
+                    yield event.flow, max(recorded.pop(event.flow, 0), counted.pop(event.flow))
+            elif tag(event) == kind and not names_counted(event):
                 recorded[getattr(event, "flow", b"")] += 1
         for flow in recorded.keys() | counted.keys():
-            yield max(recorded[flow], counted[flow])
+            yield flow, max(recorded[flow], counted[flow])
 
 
 def tag(event: Event) -> str:
     """The word for its kind."""
     return str(event.__struct_config__.tag)
+
+
+def names_counted(event: Event) -> bool:
+    """An exec that was beyond the rate: its record only names what its counts count."""
+    return isinstance(event, Exec) and not event.argv and event.argv_bytes < 0
 
 
 def name_of(record: Record) -> str:
@@ -73,6 +83,6 @@ def wait(look: Callable[[], Found], claim: str, patience_s: float = PATIENCE_S) 
     """What `look` finds as soon as it is true."""
     deadline = time.monotonic() + patience_s
     while not (found := look()):
-        assert time.monotonic() < deadline, claim() if callable(claim) else claim
+        assert time.monotonic() < deadline, claim
         time.sleep(0.05)
     return found

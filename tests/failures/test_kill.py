@@ -52,9 +52,9 @@ def test_after_a_clean_end_the_gap_begins_there_and_a_torn_line_is_cut_and_told(
     with files_of(agent.log, ACTIVITY)[-1].path.open("ab") as file:
         file.write(b'{"id":"half of a rec')
     agent.start()
-    ledger = wait(lambda: with_gap(agent.log, "log.activity"), "the torn line is told")
-    assert ledger.damaged == []
-    assert [(gap.what, gap.count) for gap in ledger.events(Gap) if gap.place == "log.activity"] == [("torn", 1)]
+    told = wait(lambda: [gap for gap in Ledger(agent.log).events(Gap) if gap.place == "log.activity"], "the torn line is told")
+    assert [(gap.what, gap.count) for gap in told] == [("torn", 1)]
+    assert Ledger(agent.log).damaged == []
     (down,) = downs(agent.log)
     assert down.began_ns == stop.time_ns
 
@@ -62,11 +62,6 @@ def test_after_a_clean_end_the_gap_begins_there_and_a_torn_line_is_cut_and_told(
 def downs(log: Path) -> list[Gap]:
     """What the log says of the times in which nobody watched."""
     return [gap for gap in Ledger(log).events(Gap) if gap.place == "agent.down"]
-
-
-def with_gap(log: Path, place: str) -> Ledger | None:
-    ledger = Ledger(log)
-    return ledger if any(gap.place == place for gap in ledger.events(Gap)) else None
 
 
 def standing_execs(log: Path, pid: int) -> list[Exec]:

@@ -53,7 +53,7 @@ def test_without_libbpf_the_package_is_named(make_agent: MakeAgent) -> None:
 
 def test_a_port_that_is_taken_is_named(start_agent: MakeAgent, make_agent: MakeAgent) -> None:
     running = start_agent()
-    taken = wait(lambda: (running.log / "status.json").exists() and running.status()["metrics"][1], "its port is told")
+    taken = wait(running.port, "its port is told")
     refused = make_agent(metrics={"port": taken}).is_refused()
     assert refused.returncode == 2
     assert f"127.0.0.1:{taken}" in refused.stderr
@@ -64,7 +64,7 @@ def test_a_port_that_is_taken_is_named(start_agent: MakeAgent, make_agent: MakeA
 def test_sigterm_while_it_starts_ends_it(make_agent: MakeAgent, after_s: float) -> None:
     agent = make_agent()
     process = agent.begin()
-    wait(lambda: (agent.log / "agent-id").exists(), "it has begun")
+    wait((agent.log / "agent-id").exists, "it has begun")
     time.sleep(after_s)
     told_s = time.monotonic()
     process.send_signal(signal.SIGTERM)
