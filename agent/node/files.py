@@ -159,6 +159,7 @@ def _main() -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return  # the agent ended before the kernel knew that we want to end with it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is sent to all on the terminal: the agent ends us when it is done
     os.nice(5)
     _serve(socket.socket(fileno=int(sys.argv[1])))
 
