@@ -11,6 +11,7 @@ little-endian. A file that ends inside a frame, or whose last frame fails its CR
 """
 
 import json
+import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,9 @@ class Recorder:
         self.problem = ""
         self.dropped = 0  # records that the file does not hold
         self._left = max_bytes
-        self._file: BinaryIO = path.open("xb", buffering=1 << 18)
+        # For its owner alone: arguments stand in it before redaction.
+        private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._file: BinaryIO = os.fdopen(private, "wb", buffering=1 << 18)
         self._file.write(_MAGIC)
         self.fact(vars(header))
 
