@@ -92,7 +92,7 @@ app.command("doctor", hidden=True, help="The same as status.")(status)
 
 def main() -> None:
     """Entry point."""
-    app()
+    app(prog_name="vedette")
 
 
 if __name__ == "__main__":
