@@ -116,7 +116,7 @@ def _finding(finding: Finding, style: Style, width: int) -> str:
 
 def _gap(record: Record, gap: Gap, style: Style, width: int) -> str:
     count = "an unknown number of" if gap.count < 0 else str(gap.count)
-    text = f"{count} {gap.what} events are not itemised ({gap.place})"
+    text = f"{count}{f' {gap.what}' if gap.what else ''} events are not itemised ({gap.place})"
     return f"{style.dim}{record.time[11:23]}{style.end}  {style.warn}{fit(text, max(40, width - 14), style).rstrip()}{style.end}"
 
 
