@@ -1,5 +1,6 @@
 # Runs inside the demo's container. Has no way out: its network has no interface but loopback.
-say() { echo "container: $*"; sleep 1; }
+# Each step waits after it said what it does, and before the next is said: so its lines appear below its own words.
+say() { sleep 1; echo "container: $*"; sleep 0.1; }
 
 say "hello: an allowed program, again and again"
 for i in 1 2 3 4 5; do id >/dev/null; done
