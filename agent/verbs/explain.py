@@ -33,6 +33,8 @@ def explain(record_id: str, file: Path | None, overrides: Mapping[str, Any], *, 
         return 1
     policies = Policies([settings.policies.folder])
     policies.load()
+    for problem in policies.problems:
+        sys.stderr.write(f"vedette: {problem}\n")
     explained = _explained(policies, record)
     if as_json:
         told = msgspec.to_builtins(explained) if explained else None
