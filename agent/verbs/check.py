@@ -31,4 +31,5 @@ def check(paths: Sequence[Path], *, as_json: bool) -> int:
 def _summary(files: int, policies: int, errors: int, warnings: int) -> str:
     counts = ((errors, "error"), (warnings, "warning"))
     said = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for count, word in counts if count)
-    return f"{policies} policies in {files} files: {said or 'nothing to complain about'}\n"
+    what = f"{policies} polic{'y' if policies == 1 else 'ies'} in {files} file{'' if files == 1 else 's'}"
+    return f"{what}: {said or 'nothing to complain about'}\n"
