@@ -38,9 +38,10 @@ int answer(struct answer_args *args)
 	return 0;
 }
 
-/* One pass over the flows. A flow whose count changed, or that was never sent, is reported; one that was idle for `idle_ns` is
- * retired: its count word gets a bit, so that a hit that comes in just then sees it and counts elsewhere. It is deleted by the
- * next pass, when no program can still hold a pointer to it. With `container`, only that container's flows, and all retired. */
+/* One pass over the flows. A flow whose count changed since it was sent or reported is reported, and so is one that was never
+ * sent; what was seen once and sent says nothing new. A flow that was idle for `idle_ns` is retired: its count word gets a bit,
+ * so that a hit that comes in just then sees it and counts elsewhere. It is deleted by the next pass, when no program can still
+ * hold a pointer to it. With `container`, only that container's flows, and all retired. */
 struct sweep_args {
 	u64 container; /* 0: all */
 	u64 idle_ns;
@@ -116,7 +117,7 @@ static long sweep_step(void *map, struct flow_key *key, struct flow *f, struct s
 		args->reported++;
 		return 0;
 	}
-	if (counted == f->reported)
+	if (counted == f->reported || (counted == 1 && f->state != FLOW_UNSENT))
 		return 0;
 	if (!report(&copy, f, w, counted, false)) {
 		args->full = 1;
