@@ -51,7 +51,7 @@ class LiveKernel:
         kind = layout.KIND_OPEN if folder.kind is Open else layout.KIND_CHANGE
         what = kind << 24 | folder.layer.number << 16 | folder.use
         names = hash_names(self._seed, to_bytes(inside))
-        prefix = Prefix(folder.container, names, folder.device, what)
+        prefix = Prefix(folder.container, names, folder.device, what, folder.path)
         return self._install(prefix, children_only=scope != TREE)
 
     def answer_network(self, peers: Peers) -> bool:
@@ -60,7 +60,8 @@ class LiveKernel:
         eight = address[8:] if peers.network.version == 4 else address[:8]
         what = layout.KIND_NET << 24 | peers.direction
         device = peers.port << 16 | peers.protocol
-        return self._install(Prefix(peers.container, int.from_bytes(eight, "little"), device, what), children_only=False)
+        prefix = Prefix(peers.container, int.from_bytes(eight, "little"), device, what, str(peers.network))
+        return self._install(prefix, children_only=False)
 
     def forget_prefixes(self) -> list[FlowCount]:
         """The policies changed: judge everything again. What was counted since the last sweep."""

@@ -344,7 +344,7 @@ class FlowCount(Struct, frozen=True, gc=False, tag="count", tag_field="kind"):
     last_ns: int
     last_pid: int
     last_started_ns: int  # low 32 bits of the start time in microseconds
-    text: str  # the file's path where the first sight could not be sent; else ""
+    text: str  # the folder or network that is counted as one; the file's path where the first sight could not be sent; else ""
     final: bool = False  # the container ended, or the flow was idle and is forgotten
 
 

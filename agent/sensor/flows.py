@@ -43,6 +43,7 @@ class Prefix:
     names: int
     device: int  # as the container sees it; network: port << 16 | protocol
     what: int  # kind << 24 | layer << 16 | class: see struct prefix_key
+    text: str = ""  # the folder or network, as its counts will say it
 
     def packed(self) -> bytes:
         """As the map's key."""
@@ -63,6 +64,7 @@ class Flows:
         self._owned = [self._budgets, self._prefixes, self._tripwires, sensor.map("superblocks")]
         self.losses = Losses(self._budgets, sensor.map("counters", per_cpu=True))
         self._seen: dict[bytes, int] = {}  # prefix → count at the last sweep; no more than the map holds
+        self._names: dict[bytes, str] = {}  # prefix → its folder or network, where Python answered for it
 
     def remember(self, keys: Iterable[bytes]) -> None:
         """The log took them: from now on the kernel only counts these flows."""
@@ -134,8 +136,8 @@ class Flows:
                 self._seen[key] = count
                 pid, low = divmod(actor, _LARGEST)
                 counts.append(
-                    FlowCount(now, key, container, Session.STANDING, what >> 24, count, count - before, 0, last_ns, pid, low, "",
-                              bool(ended))
+                    FlowCount(now, key, container, Session.STANDING, what >> 24, count, count - before, 0, last_ns, pid, low,
+                              self._names.get(key, ""), bool(ended))
                 )  # fmt: skip
         return counts
 
@@ -144,6 +146,7 @@ class Flows:
             for key in [key for key, _ in entries.items() if _owner(key) in containers]:
                 entries.delete(key)
                 self._seen.pop(key, None)
+                self._names.pop(key, None)
         for who in [key for key, value in self._whos.items() if layout.WHO.unpack(value)[0] in containers]:
             self._whos.delete(who)
         for key in [key for key, _ in self._networks.items() if _owner(key[4:]) in containers]:
@@ -155,11 +158,12 @@ class Flows:
         """Count below this folder from now on: Python judged all of it (or its direct children)."""
         scope = layout.PREFIX_CHILDREN if children_only else layout.PREFIX_TREE
         self._prefixes.put(prefix.packed(), layout.PREFIX.pack(0, 0, 0, 0, scope), new=True)
+        self._names[prefix.packed()] = prefix.text
 
     def uninstall(self, prefix: Prefix) -> FlowCount | None:
         """Judge below this folder again. What was counted there since the last sweep, if anything was."""
         key = prefix.packed()
-        value, before = self._prefixes.get(key), self._seen.pop(key, 0)
+        value, before, text = self._prefixes.get(key), self._seen.pop(key, 0), self._names.pop(key, "")
         self._prefixes.delete(key)
         if value is None:
             return None
@@ -167,7 +171,7 @@ class Flows:
         pid, low = divmod(actor, _LARGEST)
         return FlowCount(
             _now(), key, prefix.container, Session.STANDING, prefix.what >> 24, count, count - before, 0, last_ns, pid, low,
-            "", final=True,
+            text, final=True,
         )  # fmt: skip
 
     def allow(self, container: int, kind: int, allowance: Allowance) -> None:

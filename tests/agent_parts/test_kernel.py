@@ -50,7 +50,7 @@ def test_a_folder_is_counted_whole_or_by_its_children() -> None:
     told = kernel(flows)
     assert told.answer(folder("/tmp"), CHILDREN)
     assert told.answer(folder("/var/cache"), TREE)
-    assert list(flows.held.values()) == [True, False]
+    assert {prefix.text: children for prefix, children in flows.held.items()} == {"/tmp": True, "/var/cache": False}
 
 
 def test_a_folder_that_holds_what_another_mount_names_is_never_counted_whole() -> None:
