@@ -136,6 +136,16 @@ static __always_inline void hand_over(struct proc *p, struct task_struct *task, 
 		count(COUNTER_URGENT_LOST);
 }
 
+/* Once a container runs, what is executed in its own mount namespace is its own, wherever it lies: a link in place of a probe's
+ * program may lead to a memfd, or through another process's root into a namespace of that process. */
+static __always_inline bool is_chosen_inside(struct proc *p, struct task_struct *task)
+{
+	u64 id = p->by.container, ns = mount_namespace_id(task->nsproxy->mnt_ns);
+	struct container *c = bpf_map_lookup_elem(&containers, &id);
+
+	return c && c->main_pid && ns == c->mount_namespace && ns != host_mount_namespace;
+}
+
 /* A task without a record: its cgroup tells, or the mount namespace that it entered (nsenter without the cgroup). */
 static __always_inline struct proc *find_or_enter(struct task_struct *task)
 {
@@ -218,7 +228,7 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 
 		if (container)
 			p->by.container = container;
-		if (is_own_program(task, file))
+		if (is_own_program(task, file) || is_chosen_inside(p, task))
 			hand_over(p, task, now);
 	}
 	view_dentry(&v, (u64)file->f_inode, (u64)file->f_path.dentry, p->by.container);
