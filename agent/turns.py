@@ -11,7 +11,11 @@ from typing import Protocol
 
 from agent.pipeline import Pipeline
 
-LINGER_S = 0.005  # after a batch, for company: a turn and the writer's wake-up cost more than an event. Half of it is latency
+# After a batch, for company: a turn and the writer's wake-up find cold caches and cost more than an event. Half of it is latency.
+LINGER_S = 0.004
+BUSY_LINGER_S = 0.015  # where records come faster than BUSY a second
+BUSY = 2800
+CROWD = 256  # records in a batch that need no company
 IDLE_S = 0.5  # how late the end is noticed
 PENDING_S = 0.01  # while the log has not taken everything
 
@@ -46,16 +50,24 @@ class Turns:
         self, source: Source, pipeline: Pipeline, timers: Sequence[Timer], failed: Callable[[str, Exception], None]
     ) -> None:
         self._source, self._pipeline, self._timers, self._failed = source, pipeline, tuple(timers), failed
+        self._lingered_s = 0.0  # when it last did
 
     def run(self, ending: Event) -> None:
         """Turn until `ending` is set, or until a recording ends."""
         while not ending.is_set() and not self._source.ended:
-            if self.turn():
-                time.sleep(LINGER_S)
+            if records := self.turn():
+                self._linger(records)
         self.drain()
 
-    def turn(self) -> bool:
-        """One turn; whether records came."""
+    def _linger(self, records: int) -> None:
+        now_s = time.monotonic()
+        busy = records > BUSY * (now_s - self._lingered_s)
+        self._lingered_s = now_s
+        if records < CROWD:
+            time.sleep(BUSY_LINGER_S if busy else LINGER_S)
+
+    def turn(self) -> int:
+        """One turn; how many records came."""
         records = self._source.poll(PENDING_S if self._pipeline.pending else self._until_due())
         self._pipeline.take(records)
         self._pipeline.settle()
@@ -63,7 +75,7 @@ class Turns:
         for timer in self._timers:
             if timer.due_s <= now_s and timer.wanted():
                 self._act(timer, now_s)
-        return bool(records)
+        return len(records)
 
     def drain(self, deadline_s: float = 1.0) -> None:
         """What the rings still hold."""
