@@ -9,10 +9,12 @@ import sys
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
+from agent.aliases import under_all_names
 from agent.lifecycle import Kernel as ToldKernel
 from agent.lifecycle import Lifecycle
 from agent.node.containers import Containers, Decides
@@ -37,6 +39,7 @@ from model.redact import redact
 from model.verdict import Verdict
 
 AGENT_ID = "agent-id"
+REDACTED = 256  # arguments that are known to be clean, or were cleaned; up to 4 KiB each
 _AN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -114,7 +117,8 @@ def node(settings: Settings, boot: str, records: Decides, path_of: Callable[[int
 
 
 def _redactor(key: bytes) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
-    return lambda argv: redact(argv, key)[0]
+    """The same arguments come again and again: looking them up costs a tenth of looking at them."""
+    return lru_cache(REDACTED)(lambda argv: redact(argv, key)[0])
 
 
 def _as_it_is(argv: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,7 +170,7 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
             notice=life.notice,
             locate=who.locate,
             hold=life.hold,
-            judge=policies.judge,
+            judge=under_all_names(policies.judge, who.containers),
             record=record,
             log=written.write,
             outputs=(told.metrics.write, *screens, told.findings.write, *around.more),
