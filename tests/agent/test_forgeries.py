@@ -119,6 +119,14 @@ def test_a_cgroup_inside_a_container_s_is_the_container_s_whatever_its_name(
     assert agent.records(other, Exec, path=QUIET) == []
 
 
+def test_a_container_inside_a_container_is_a_part_of_it(agent: Sight, on_the_host: Box) -> None:
+    nested = f"/sys/fs/cgroup{on_the_host.cgroup}/kubepods"
+    on_the_host.attack("join-cgroup", nested, "/usr/bin/attack", "forge-pivot", GENUINE)
+    record = agent.sees(on_the_host, Exec, path=f"/tmp/jail{GENUINE}", outcome=VIOLATION, reason="exec.drift")
+    assert record.origin is not None
+    assert record.origin.container.cgroup == on_the_host.cgroup_id
+
+
 def test_a_child_born_in_another_container_s_cgroup_stays_its_creator_s(
     agent: Sight, on_the_host: Box, a_box: MakeNamedBox
 ) -> None:

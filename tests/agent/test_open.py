@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.event import Access, Flag, Layer, Open, Session
+from model.text import to_bytes
 from tests.agent.conftest import MakeNamedBox
 from tests.agent.sight import Sight
 from tests.containers.runc import Box
@@ -101,6 +102,13 @@ def test_a_path_that_is_too_long_is_marked(agent: Sight, a_box: MakeNamedBox) ->
     event = agent.sees(box, Open, path=lambda path: path.endswith("d" * 100 + "/deep"), access=READ).event
     assert isinstance(event, Open)
     assert Flag.CUT in event.file.flags
+
+
+def test_a_hostile_name_is_kept_byte_for_byte(agent: Sight, plain: Box) -> None:
+    plain.exec("sh", "-c", r"""printf x > "$(printf '/tmp/new\nline\033[31m\377\\')" """)
+    event = agent.sees(plain, Open, path=lambda path: path.startswith("/tmp/new\nline")).event
+    assert isinstance(event, Open)
+    assert to_bytes(event.file.path) == b"/tmp/new\nline\x1b[31m\xff\\"
 
 
 def test_two_folders_of_one_filesystem_have_the_names_of_their_mounts(agent: Sight, a_box: MakeNamedBox, tmp_path: Path) -> None:
