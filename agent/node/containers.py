@@ -185,6 +185,11 @@ class Containers:
         entry = self._entries.get(container)
         return entry.mounts.aliases(device, text) if entry and entry.mounts else ()
 
+    def is_seen_twice(self, container: int, device: int) -> bool:
+        """Whether files of this filesystem may have more than one name in this container."""
+        entry = self._entries.get(container)
+        return entry is not None and entry.mounts is not None and entry.mounts.is_seen_twice(device)
+
     def place(self, container: int, path: str, device: int | None = None) -> tuple[int, str] | None:
         """Device and path inside its filesystem of what a container calls so. See `Mounts.place`."""
         entry = self._entries.get(container)

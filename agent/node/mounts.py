@@ -70,6 +70,10 @@ class Mounts:
                 return f"{row.point}/{text[len(row.below) :]}", 0
         return text, _OUTSIDE
 
+    def is_seen_twice(self, device: int) -> bool:
+        """Whether files of this filesystem may have more than one name."""
+        return len(self._rows.get(device, ())) > 1
+
     def place(self, path: str, device: int | None = None) -> tuple[int, str] | None:
         """The way back: device and path inside the filesystem of what the container calls so; on `device` only, if given.
 
