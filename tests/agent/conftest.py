@@ -8,7 +8,10 @@ from typing import Any, Protocol
 
 import pytest
 
+from agent.outputs.reading import read
 from agent.outputs.stamp import boot_ns
+from model.event import Gap
+from model.record import Record
 from tests.agent.daemon import Daemon
 from tests.agent.sight import Book, Sight
 from tests.containers.containerd import Containerd
@@ -27,11 +30,14 @@ def roots(workshop: Workshop, containerd: Containerd) -> list[str]:
 
 @pytest.fixture(scope="session")
 def daemon(workshop: Workshop, roots: list[str]) -> Iterator[Daemon]:
-    """The session's agent, with the policies of `rules/`. Some seconds once."""
+    """The session's agent, with the policies of `rules/`. Some seconds once. It may not have failed at anything."""
     folder = workshop.folder / "agent"
     folder.mkdir()
     with Daemon(folder, RULES, roots) as running:
         yield running
+    assert "Traceback" not in running.said, running.said
+    gaps = [entry.event for entry in read(running.log, "evidence") if isinstance(entry, Record) and isinstance(entry.event, Gap)]
+    assert not [gap for gap in gaps if gap.place == "agent.pipeline"], "an event failed in the agent"
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ HOW = {
     "rw": READ | WRITE,
     "trunc": WRITE | TRUNCATE,
     "append": WRITE | APPEND,
+    "empty": READ | TRUNCATE,
     "create": WRITE | CREATE,
     "exclusive": WRITE | CREATE,
 }

@@ -28,6 +28,7 @@ VIOLATIONS = {
     "a preloaded library": (f"preload {PLUGIN} /tmp/b.so", Load, "load.drift", "/tmp/b.so"),
     "a secret that is read": ("open-int80 /etc/secret", Open, "read.denied", "/etc/secret"),
     "a file that is written": ("open /etc/passwd w", Open, "write.not_allowed", "/etc/passwd"),
+    "a file that is emptied by an open for reading": ("open /etc/benign empty", Open, "write.not_allowed", "/etc/benign"),
     "a mode that is changed": ("chmod /etc/group 04755", Change, "write.not_allowed", "/etc/group"),
     "a file that is moved out": ("rename /tmp/given /opt/taken", Change, "write.not_allowed", "/tmp/given -> /opt/taken"),
     "a peer that is not listed": ("udp-sendto 192.0.2.1 53", Net, "egress.not_allowed", "192.0.2.1:53/udp"),

@@ -3,7 +3,7 @@
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
 
-/* "r" (default), "w", "rw", "create", "trunc", "append", "path" */
+/* "r" (default), "w", "rw", "create", "trunc", "append", "empty", "path" */
 static int open_flags(int argc, char **argv)
 {
 	static const struct {
@@ -17,6 +17,7 @@ static int open_flags(int argc, char **argv)
 		{ "exclusive", O_WRONLY | O_CREAT | O_EXCL },
 		{ "trunc", O_WRONLY | O_TRUNC },
 		{ "append", O_WRONLY | O_APPEND },
+		{ "empty", O_RDONLY | O_TRUNC },
 		{ "path", O_PATH },
 	};
 
@@ -155,7 +156,7 @@ static int by_deep(int argc, char **argv)
 }
 
 const struct verb file_verbs[] = {
-	{ "open", by_open, 1, "PATH [r|w|rw|create|exclusive|trunc|append|path]" },
+	{ "open", by_open, 1, "PATH [r|w|rw|create|exclusive|trunc|append|empty|path]" },
 	{ "openat", by_openat, 1, "PATH [HOW]" },
 	{ "openat2", by_openat2, 1, "PATH [HOW]" },
 	{ "creat", by_creat, 1, "PATH" },
