@@ -14,10 +14,11 @@ _TYPES = {"tracing", "lsm", "cgroup_skb", "cgroup_sock_addr"}
 
 
 def described() -> dict[str, Any]:
-    """Machine, kernel, date, commit."""
+    """Machine, kernel, date, commit, and the load of the last quarter of an hour: the bench alone is about one."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "machine": {"processor": _processor(), "cores": os.cpu_count(), "memory_gib": round(pages / 2**30, 1)},
+        "load": os.getloadavg()[2],
         "kernel": f"{os.uname().release} {os.uname().machine}",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
