@@ -39,6 +39,7 @@ DEFAULTS: Mapping[int, Allowance] = {
     layout.KIND_PRIVILEGE: Allowance(0, 100, 1000),
     layout.KIND_WHO: Allowance(2048, 0, 0),
     layout.KIND_MANY: Allowance(1024, 100, 1000),
+    layout.KIND_TRIPWIRE: Allowance(0, 200, 2000),
 }
 
 

@@ -191,6 +191,10 @@ class Flows:
         """Say what a cgroup is (layout.CONTAINER_*). What the kernel noted of it stays."""
         self._sensor.run("decide", _DECIDE.pack(cgroup, 0, 0, state))
 
+    def drop(self, cgroup: int) -> None:
+        """Forget a cgroup that was never a container."""
+        self._containers.delete(_U64.pack(cgroup))
+
     def set_main(self, cgroup: int, pid: int, started_ns: int) -> None:
         """Name the main process of a container that was running before the agent. What the kernel saw itself stays."""
         self._sensor.run("decide", _DECIDE.pack(cgroup, pid, started_ns, layout.CONTAINER_YES))

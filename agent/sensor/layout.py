@@ -4,7 +4,7 @@
 # fmt: off
 from struct import Struct
 
-HASH = "a46a6604aa5fd4a9"  # of everything below: recordings and pinned maps carry it
+HASH = "2ee684fbf5232a3c"  # of everything below: recordings and pinned maps carry it
 
 FLOW_KEY = Struct("<3Q4I")
 FLOW_KEY_FIELDS = ("who", "ino", "names", "dev", "real_dev", "generation", "what")
@@ -116,7 +116,8 @@ KIND_LEFT = 13
 KIND_PRIVILEGE = 14
 KIND_WHO = 15
 KIND_MANY = 16
-KINDS = 17
+KIND_TRIPWIRE = 17
+KINDS = 18
 
 SESSION_RUNTIME = 1
 SESSION_MAIN = 2

@@ -12,7 +12,7 @@ _BYTES = {  # key and value
     "budgets": layout.BUDGET_KEY.size + layout.BUDGET.size,
     "prefixes": layout.PREFIX_KEY.size + layout.PREFIX.size,
 }
-# A ring is mapped twice and counts twice in our resident memory. A full one loses nothing: the maps keep what it had no room for.
+# A ring counts in our resident memory. A full one loses nothing: the maps keep what it had no room for.
 _RING_SHARES = {"urgent": 1 / 16, "novelty": 1 / 16, "reports": 1 / 64}
 _MAP_SHARES = {"flows": 0.5, "tails": 0.06, "whos": 0.04, "budgets": 0.06, "prefixes": 0.06}
 MINIMUM_BYTES = 4 << 20

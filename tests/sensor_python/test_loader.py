@@ -131,4 +131,4 @@ def test_code_variables_fit_the_kernels_key_and_its_64_bits() -> None:
 
 
 def test_allowances_are_one_row_a_kind() -> None:
-    assert len(packed(DEFAULTS)) == 17 * 24
+    assert len(packed(DEFAULTS)) == layout.KINDS * 24

@@ -6,6 +6,7 @@
 #include "open.bpf.h"
 
 #define CALLS 512
+#define X32_BIT 0x40000000ull /* programs of the x32 ABI: the same calls under the same numbers, with this bit */
 /* Bit n: call n is in the table. A test here is cheaper than a tail call into an empty slot. */
 const volatile u64 wanted[CALLS / 64] = {};
 const volatile u64 wanted_compat[CALLS / 64] = {};
@@ -21,7 +22,7 @@ SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	u64 nr = call_number(regs);
+	u64 nr = call_number(regs) & ~X32_BIT;
 
 	if (nr >= CALLS)
 		return 0;

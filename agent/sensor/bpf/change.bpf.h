@@ -120,7 +120,7 @@ GLOBAL int novel_change(struct flow_key *key, struct changing *c, struct proc *p
 	look_up_both(&look, c);
 	if (look.counted)
 		return 0;
-	a.urgent = look.tripwire;
+	a.urgent = look.tripwire && may_trip(p, a.now);
 	admitted = admit(key, p, &a);
 	if (admitted == ADMITTED_OVER && !a.urgent) {
 		if (!count_at_parent(&c->file, p, class, a.now))

@@ -3,7 +3,7 @@
 
 #define FMODE_EXEC_FLAG 0x20 /* __FMODE_EXEC in f_flags: only the kernel's own exec opens have it */
 #define S_ISUID 04000
-#define CODE_VARIABLES_MAX 512
+#define CODE_VARIABLES_MAX 8192 /* more than the kernel takes of empty ones is no use to hide behind */
 #define WORKS_MAX 256
 
 /* Names of environment variables that load code, padded with NUL; value: bit in exec_event.code_environment. Written by Python. */

@@ -67,7 +67,8 @@ static long parent_step(u32 i, struct parent_look *l)
 		l->tripwire = 1;
 		return 1;
 	}
-	if (!l->wires_only && !l->v->flags && count_prefix(&key, i == 0, l->p, l->now)) {
+	if (!l->wires_only && !l->v->flags &&
+	    count_prefix(&key, i ? SCOPE(PREFIX_TREE) : SCOPES_JUDGED, l->p, l->now)) {
 		l->counted = 1; /* Python never answers for a folder with a tripwire above or below it */
 		return 1;
 	}
@@ -102,7 +103,7 @@ static __always_inline bool count_at_parent(struct view *v, struct proc *p, u32 
 	struct scratch *s;
 
 	key.names = folder.names = hash_names(&folder);
-	if (count_prefix(&key, true, p, now))
+	if (count_prefix(&key, SCOPES_ALL, p, now))
 		return true;
 	if (!b || __sync_fetch_and_add(&b->flows, 1) >= b->quota) {
 		if (b)
@@ -111,7 +112,7 @@ static __always_inline bool count_at_parent(struct view *v, struct proc *p, u32 
 	}
 	if (bpf_map_update_elem(&prefixes, &key, &fresh, BPF_NOEXIST)) {
 		add(&b->flows, -1);
-		return count_prefix(&key, true, p, now);
+		return count_prefix(&key, SCOPES_ALL, p, now);
 	}
 	s = begin(KIND_MANY, &p->by, now, sizeof(*e));
 	if (!s)
@@ -164,7 +165,7 @@ NOINLINE int novel_file(struct flow_key *key, struct view *v, struct proc *p, u6
 	look_up_parents(&look);
 	if (look.counted)
 		return 0;
-	a.urgent = look.tripwire;
+	a.urgent = look.tripwire && may_trip(p, a.now);
 	admitted = admit(key, p, &a);
 	if (admitted == ADMITTED_OVER && !a.urgent) {
 		if (!count_at_parent(v, p, access_class, a.now))

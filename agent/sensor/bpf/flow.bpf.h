@@ -170,11 +170,25 @@ static __always_inline bool known(struct flow_key *key, const struct proc *p, u6
 	return f->state == FLOW_PENDING && now - f->emitted_ns < pending_ns;
 }
 
-static __always_inline bool count_prefix(struct prefix_key *key, bool itself, const struct proc *p, u64 now)
+/* May a tripwire's record pass every other budget? Beyond its own, a flood of denied things would fill the urgent ring, at the cost
+ * of other containers: then it is news like any other. */
+static __always_inline bool may_trip(const struct proc *p, u64 now)
+{
+	struct budget *b = budget_of(p->by.container, KIND_TRIPWIRE, now);
+
+	return !b || take_token(b, now);
+}
+
+#define SCOPE(s) (1u << (s))
+#define SCOPES_JUDGED (SCOPE(PREFIX_TREE) | SCOPE(PREFIX_CHILDREN))
+#define SCOPES_ALL (SCOPES_JUDGED | SCOPE(PREFIX_OVER))
+
+/* `scopes`: which kinds of prefix count here. One that the kernel made because the quota was spent counts only while it is. */
+static __always_inline bool count_prefix(struct prefix_key *key, u32 scopes, const struct proc *p, u64 now)
 {
 	struct prefix *x = bpf_map_lookup_elem(&prefixes, key);
 
-	if (!x || !(x->judged == PREFIX_TREE || itself))
+	if (!x || !(scopes >> (x->judged & 3) & 1))
 		return false;
 	add(&x->count, 1);
 	x->last_ns = now;

@@ -274,7 +274,7 @@ struct linux_binprm {
 	unsigned int secureexec : 1;
 };
 struct vm_area_struct {
-	unsigned long vm_start;
+	unsigned long vm_start, vm_end;
 	unsigned long vm_flags;
 	struct file *vm_file;
 };

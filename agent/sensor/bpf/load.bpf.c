@@ -10,12 +10,16 @@
 #define MAP_ANONYMOUS 0x20
 #define READ_IMPLIES_EXEC 0x0400000
 
+#define MAPPINGS_MAX 32 /* that one mprotect may cover; more are counted */
+
 struct mapping {
 	u64 file;
+	u64 end;
 };
 static long look_at(struct task_struct *task, struct vm_area_struct *vma, struct mapping *m)
 {
 	m->file = vma->vm_flags & VM_EXEC ? (u64)vma->vm_file : 0;
+	m->end = vma->vm_end;
 	return 0;
 }
 
@@ -44,19 +48,37 @@ static __always_inline void loaded(struct proc *p, u64 file)
 	novel_file(&key, &v, p, WHAT(KIND_LOAD, v.layer, 0));
 }
 
-static __always_inline int mapped(u64 address)
+struct mapped_walk {
+	struct proc *p;
+	u64 at;
+	u64 end;
+};
+static long mapped_step(u32 i, struct mapped_walk *w)
 {
-	struct proc *p = current_proc();
 	struct mapping m = {};
 
-	if (!p)
-		return 0;
-	if (bpf_find_vma(bpf_get_current_task_btf(), address, look_at, &m, 0)) {
+	if (w->at >= w->end)
+		return 1;
+	if (bpf_find_vma(bpf_get_current_task_btf(), w->at, look_at, &m, 0)) {
 		count(COUNTER_VMA_BUSY);
-		return 0;
+		return 1;
 	}
 	if (m.file)
-		loaded(p, m.file);
+		loaded(w->p, m.file);
+	w->at = m.end;
+	return 0;
+}
+
+/* Every mapping from `address` on: one mprotect may cover several. */
+static __always_inline int mapped(u64 address, u64 length)
+{
+	struct mapped_walk w = { .p = current_proc(), .at = address, .end = address + length };
+
+	if (!w.p)
+		return 0;
+	bpf_loop(MAPPINGS_MAX, mapped_step, &w, 0);
+	if (w.at < w.end && w.at != address)
+		count(COUNTER_VMA_BUSY);
 	return 0;
 }
 
@@ -65,7 +87,7 @@ int BPF_PROG(call_mmap, struct pt_regs *regs, long ret)
 {
 	if (!may_execute(argument(regs, 2)) || argument(regs, 3) & MAP_ANONYMOUS || (u64)ret >= -4095ull)
 		return 0;
-	return mapped(ret);
+	return mapped(ret, 1);
 }
 
 SEC("?tp_btf/sys_exit")
@@ -73,7 +95,7 @@ int BPF_PROG(call_mprotect, struct pt_regs *regs, long ret)
 {
 	if (!may_execute(argument(regs, 2)) || ret)
 		return 0;
-	return mapped(argument(regs, 0));
+	return mapped(argument(regs, 0), argument(regs, 1));
 }
 
 SEC("?tp_btf/sys_exit")
@@ -81,7 +103,7 @@ int BPF_PROG(compat_mmap, struct pt_regs *regs, long ret)
 {
 	if (!may_execute(compat_argument(regs, 2)) || compat_argument(regs, 3) & MAP_ANONYMOUS || (u32)ret >= -4095u)
 		return 0;
-	return mapped((u32)ret);
+	return mapped((u32)ret, 1);
 }
 
 SEC("?tp_btf/sys_exit")
@@ -89,5 +111,5 @@ int BPF_PROG(compat_mprotect, struct pt_regs *regs, long ret)
 {
 	if (!may_execute(compat_argument(regs, 2)) || ret)
 		return 0;
-	return mapped(compat_argument(regs, 0));
+	return mapped(compat_argument(regs, 0), compat_argument(regs, 1));
 }

@@ -93,7 +93,7 @@ NOINLINE int note_mount(struct mount_walk *w, u64 node)
 	if ((u64)m->mnt_parent == (u64)m && kind != SUPERBLOCK_ROOT)
 		return 0; /* the bottom of the namespace, hidden below the root: the machine's first ramfs */
 	if (bpf_map_update_elem(&superblocks, &key, &kind, 0))
-		count(COUNTER_MAP_FULL);
+		count(COUNTER_MOUNTS_CUT);
 	w->n++;
 	none.container = w->container;
 	begin_in(s, KIND_MOUNT, &none, w->now, sizeof(*e));

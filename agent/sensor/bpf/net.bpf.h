@@ -67,6 +67,8 @@ static __always_inline bool count_at_network(struct prefix_key *key, struct proc
 	struct prefix fresh = { .count = 1, .last_ns = now, .actor = actor_word(p) };
 	struct budget *b = budget_of(key->container, KIND_MANY, now);
 
+	if (count_prefix(key, SCOPES_ALL, p, now))
+		return true;
 	if (!b)
 		return false;
 	if (__sync_fetch_and_add(&b->flows, 1) >= b->quota) {
@@ -76,7 +78,7 @@ static __always_inline bool count_at_network(struct prefix_key *key, struct proc
 	if (!bpf_map_update_elem(&prefixes, key, &fresh, BPF_NOEXIST))
 		return true;
 	add(&b->flows, -1);
-	return count_prefix(key, true, p, now); /* another CPU was first, or the map is full */
+	return count_prefix(key, SCOPES_ALL, p, now); /* another CPU was first, or the map is full */
 }
 
 static __always_inline void fill_net(struct net_event *e, const struct flow_key *key, const struct contact *c,
@@ -128,9 +130,10 @@ NOINLINE int novel_contact(struct flow_key *key, struct contact *c, struct proc 
 	network.dev = (u32)key->port << 16 | c->protocol;
 	network.what = WHAT(KIND_NET, 0, c->direction);
 	a.now = now;
-	a.urgent = c->direction == DIRECTION_EGRESS && !c->outcome && is_denied(network.container, c);
+	a.urgent = c->direction == DIRECTION_EGRESS && !c->outcome && is_denied(network.container, c) &&
+		   may_trip(p, now);
 	/* One that has an entry was counted there already. */
-	if (!a.urgent && !bpf_map_lookup_elem(&flows, key) && count_prefix(&network, true, p, now))
+	if (!a.urgent && !bpf_map_lookup_elem(&flows, key) && count_prefix(&network, SCOPES_JUDGED, p, now))
 		return 0;
 	admitted = admit(key, p, &a);
 	if (admitted == ADMITTED_OVER && !a.urgent) {

@@ -24,7 +24,8 @@ enum kind {
 	KIND_PRIVILEGE = 14,
 	KIND_WHO = 15,		/* budget of distinct `struct who` */
 	KIND_MANY = 16,		/* first sight of a directory below which files are only counted */
-	KINDS = 17,
+	KIND_TRIPWIRE = 17,	/* budget of records past every other budget */
+	KINDS = 18,
 };
 
 enum session {

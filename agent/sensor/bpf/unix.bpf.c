@@ -51,7 +51,7 @@ NOINLINE int novel_peer(struct flow_key *key, struct peer *peer, struct proc *p)
 		look_up_parents(&look);
 	if (look.counted)
 		return 0;
-	a.urgent = look.tripwire;
+	a.urgent = look.tripwire && may_trip(p, a.now);
 	admitted = admit(key, p, &a);
 	if (admitted == ADMITTED_OVER && !a.urgent) {
 		if (peer->by_name || !count_at_parent(&peer->v, p, look.class, a.now))
