@@ -11,7 +11,7 @@ from model.event import Event, Exec, File, Layer, Load, Program
 from model.record import Record
 
 ASKED = 8192
-_UNREADABLE = (Layer.HOST, Layer.MEMFD)
+_UNREADABLE = (Layer.HOST, Layer.MEMFD, Layer.NEW_MOUNT)  # what a workload mounted may never answer
 
 
 class Hashing:

@@ -1,5 +1,6 @@
 """What the loop tells the kernel, in the words of containers and paths; the sensor speaks of hashes and devices."""
 
+from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 
 from agent.node.locate import Node
@@ -37,10 +38,15 @@ class LiveKernel:
         for network in networks:
             self._flows.guard_network(container.cgroup, _address(network), _bits(network))
 
-    def end(self, container: int) -> list[Event]:
-        """The last counts and gaps of a container; then nothing of it is left in the kernel."""
-        self._prefixes.pop(container, None)
-        swept, gaps = self._flows.end(container)
+    def drop(self, cgroup: int) -> None:
+        """A cgroup of the host's is gone."""
+        self._flows.drop(cgroup)
+
+    def end(self, containers: Sequence[int]) -> list[Event]:
+        """The last counts and gaps of containers; then nothing of them is left in the kernel."""
+        for container in containers:
+            self._prefixes.pop(container, None)
+        swept, gaps = self._flows.end(*containers)
         return [*swept.firsts, *swept.counts, *gaps]
 
     def answer(self, folder: Folder, scope: int) -> bool:

@@ -5,7 +5,7 @@ its cgroup is gone ─► two sweeps later: the last counts, then nothing of it 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from msgspec import to_builtins
@@ -14,10 +14,11 @@ from agent.held import Held
 from agent.node.containers import Answer
 from agent.node.locate import Node
 from agent.node.oci import State
-from model.event import Cgroup, Event, Handover
+from agent.outputs.stamp import boot_ns
+from model.event import Cgroup, Conflict, Event, Handover
 from model.origin import Container
 
-ENDS_A_TURN = 32  # each costs a walk over the maps: the rest waits for the next turn
+ENDS_A_TURN = 128  # each costs two walks over the flows: the rest waits for the next turn
 ENDED = 65536
 
 
@@ -30,8 +31,11 @@ class Kernel(Protocol):
     def protect(self, container: Container) -> None:
         """The tripwires of its policies, as far as its mounts are known."""
 
-    def end(self, container: int) -> list[Event]:
-        """The last counts and gaps of a container; then the kernel forgets it."""
+    def end(self, containers: Sequence[int]) -> list[Event]:
+        """The last counts and gaps of containers; then the kernel forgets them."""
+
+    def drop(self, cgroup: int) -> None:
+        """A cgroup of the host's is gone: it has no counts."""
 
 
 class Nothing:
@@ -43,9 +47,12 @@ class Nothing:
     def protect(self, container: Container) -> None:
         """Nobody listens."""
 
-    def end(self, container: int) -> list[Event]:  # noqa: ARG002 - the recording has its counts
+    def end(self, containers: Sequence[int]) -> list[Event]:  # noqa: ARG002 - the recording has their counts
         """The recording has them."""
         return []
+
+    def drop(self, cgroup: int) -> None:
+        """Nobody listens."""
 
 
 class Lifecycle:
@@ -57,17 +64,23 @@ class Lifecycle:
         self._node, self._kernel, self._see, self._fact = node, kernel, see, fact
         self._held = Held()
         self._ended: OrderedDict[int, int] = OrderedDict()  # container → sweeps since its end
-        self.conflicts: list[Answer] = []
 
     def notice(self, event: Event) -> None:
         """A control event."""
+        if isinstance(event, Cgroup) and not event.alive:
+            self._end(event.id)
         self._node.notice(event)
-        if isinstance(event, Cgroup) and not event.alive and len(self._ended) < ENDED:
-            self._ended[event.id] = 0
         if isinstance(event, Cgroup | Handover):
             self.answer()
         if isinstance(event, Handover) and (container := self._node.containers.of(event.actor.container)):
             self._kernel.protect(container)
+
+    def _end(self, cgroup: int) -> None:
+        """A container's last counts are read when the sweeps have seen them; of the host's nothing is kept."""
+        if self._node.containers.state(cgroup) is State.HOST:
+            self._kernel.drop(cgroup)
+        elif len(self._ended) < ENDED:
+            self._ended[cgroup] = 0
 
     def hold(self, event: Event) -> tuple[Event, ...]:
         """An event without an origin: kept if its container is still to be named; the host's is dropped."""
@@ -89,7 +102,7 @@ class Lifecycle:
                 continue
             self._kernel.protect(answer.container)
             if answer.conflict:
-                self.conflicts.append(answer)
+                self._see(Conflict(boot_ns(), answer.cgroup, answer.conflict), False)  # noqa: FBT003 - as the pipeline
             for event in held:
                 self._see(event, True)  # noqa: FBT003 - as the pipeline
 
@@ -102,10 +115,11 @@ class Lifecycle:
         """After a sweep: read the last counts of what ended before the one before."""
         for container in self._ended:
             self._ended[container] += 1
-        for container in [one for one, sweeps in self._ended.items() if sweeps > 1][:ENDS_A_TURN]:
+        due = [one for one, sweeps in self._ended.items() if sweeps > 1][:ENDS_A_TURN]
+        for container in due:
             del self._ended[container]
-            for event in self._kernel.end(container):
-                self._see(event, False)  # noqa: FBT003 - as the pipeline
+        for event in self._kernel.end(due) if due else ():
+            self._see(event, False)  # noqa: FBT003 - as the pipeline
 
     def protect(self) -> None:
         """Other policies are in force: what they deny is guarded where it already runs."""

@@ -320,6 +320,14 @@ class Privilege(Struct, frozen=True, gc=False, tag="privilege", tag_field="kind"
     after: int
 
 
+class Conflict(Struct, frozen=True, gc=False, tag="conflict", tag_field="kind"):
+    """Several runtimes' records claim one cgroup: none of them is believed. From the records on disk."""
+
+    time_ns: int
+    container: int
+    claimants: tuple[str, ...]  # runtime/namespace/id
+
+
 class Program(Struct, frozen=True, gc=False, tag="program", tag_field="kind"):
     """What the bytes of an executed or loaded file are. Once a file (device, real inode, generation, ctime)."""
 
@@ -361,5 +369,5 @@ class Gap(Struct, frozen=True, gc=False, tag="gap", tag_field="kind"):
 
 Event: TypeAlias = (
     Exec | Exit | Open | Many | Load | Change | Net | Socket | Unix | Dns
-    | Cgroup | Handover | Mount | Left | Privilege | Program | FlowCount | Gap
+    | Cgroup | Handover | Mount | Left | Privilege | Program | Conflict | FlowCount | Gap
 )  # fmt: skip

@@ -14,7 +14,7 @@ from agent.node.containers import Answer, Containers
 from agent.node.lookups import Lookups
 from agent.node.oci import State
 from agent.node.processes import Processes
-from model.event import Cgroup, Dns, Event, Exec, Exit, FlowCount, Gap, Handover, Layer, Mount, Net, Program
+from model.event import Cgroup, Conflict, Dns, Event, Exec, Exit, FlowCount, Gap, Handover, Layer, Mount, Net, Program
 from model.origin import Origin
 
 Redact = Callable[[tuple[str, ...]], tuple[str, ...]]
@@ -54,7 +54,15 @@ class Node:
         after its answer. A known process costs three look-ups.
         """
         kind = type(event)
-        if kind is FlowCount or kind is Dns or kind is Gap or kind is Program or kind is Cgroup or kind is Mount:
+        if (
+            kind is FlowCount
+            or kind is Dns
+            or kind is Gap
+            or kind is Program
+            or kind is Conflict
+            or kind is Cgroup
+            or kind is Mount
+        ):
             return event, self._without_process(event)
         actor = event.actor  # type: ignore[union-attr]
         container = self._of(actor.container)

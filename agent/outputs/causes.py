@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from agent.outputs.workload import subject_of
-from model.event import Event, Exec, FlowCount, Gap, Left, Many, Privilege, Session
+from model.event import Conflict, Event, Exec, FlowCount, Gap, Left, Many, Privilege, Session
 from model.origin import Origin
 from model.record import Record
 from model.verdict import Mode, Reason, Severity, Verdict
@@ -82,10 +82,16 @@ def _unidentified(_: Exec, origin: Origin | None) -> Cause | None:
     return Cause(Reason.IDENTITY_UNIDENTIFIED.value, Severity.MEDIUM.value, "a container that no runtime's record names")
 
 
+def _claimed_twice(event: Conflict, _: Origin | None) -> Cause:
+    subject = f"one cgroup claimed by {' and '.join(event.claimants)}"
+    return Cause(Reason.IDENTITY_CLAIMED_TWICE.value, Severity.HIGH.value, subject, container=f"cgroup {event.container}")
+
+
 _LOOKS: dict[type, Callable[[Any, Origin | None], Cause | None]] = {
     Privilege: _escalated,
     Left: _left,
     Gap: _flooded,
     Many: _counted_only,
     Exec: _unidentified,
+    Conflict: _claimed_twice,
 }

@@ -1,5 +1,6 @@
 """Containers come and go: what the kernel is told of each."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from agent.lifecycle import Lifecycle, Nothing
@@ -25,9 +26,9 @@ class Kernel(Nothing):
     def protect(self, container: Container) -> None:
         self.protected.append(container.cgroup)
 
-    def end(self, container: int) -> list[Event]:
-        self.ended.append(container)
-        return [Gap(1, container, "budget", "open", 2, 0)]
+    def end(self, containers: Sequence[int]) -> list[Event]:
+        self.ended += containers
+        return [Gap(1, container, "budget", "open", 2, 0) for container in containers]
 
 
 class Watch:
