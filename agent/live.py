@@ -255,7 +255,10 @@ class Agent:
 
     def note(self, kind: str, says: dict[str, Any]) -> None:
         """Something that the agent says of itself, in evidence."""
-        self.outputs.log.write(self.outputs.log.stamp.note(kind, says))
+        told = self.outputs.log.stamp.note(kind, says)
+        self.outputs.log.write(told)
+        if self.outputs.screen:
+            self.outputs.screen.write(told)
 
     def snapshot(self) -> Snapshot:
         """The numbers of the last sweep, for the scraper's thread."""

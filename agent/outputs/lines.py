@@ -63,14 +63,14 @@ COLOURS: Final = Style("\x1b[2m", "\x1b[1;31m", "\x1b[33m", "\x1b[2;32m", "\x1b[
 
 
 def line_of(entry: Record | Finding | Note, style: Style, width: int) -> str:
-    """The line, without its newline; "" for what people need not see: counts, mounts, heartbeats."""
+    """The line, without its newline; "" for what people need not see: counts, mounts, heartbeats, the runtime's own steps."""
     if isinstance(entry, Finding):
         return _finding(entry, style, width)
     if isinstance(entry, Note):
         return _note(entry, style, width)
     if isinstance(entry.event, Gap):
         return _gap(entry, entry.event, style, width)
-    say = _SAYS.get(type(entry.event))
+    say = None if session_of(entry.event) is Session.RUNTIME else _SAYS.get(type(entry.event))
     return _record(entry, *say(entry.event), style, width) if say else ""
 
 
@@ -82,8 +82,6 @@ def _record(record: Record, verb: str, subject: str, style: Style, width: int) -
     room = max(LEAST_SUBJECT, width - 14 - CONTAINER_WIDTH - PROGRAM_WIDTH - VERB_WIDTH - 6 - cell_len(word) - 1)
     told = fit(subject, room, style, keep_end=not isinstance(record.event, Exec))
     when = record.time[11:23]
-    if session_of(record.event) is Session.RUNTIME:
-        return f"{style.dim}{when}  {head[0]}  {head[1]}  {head[2]}  {told} {word}{style.end}".rstrip()
     left = f"{style.dim}{when}{style.end}  {style.name}{head[0]}{style.end}  {head[1]}  {style.dim}{head[2]}{style.end}"
     if colour is style.loud:
         told = f"{style.loud}{told}{style.end}"
@@ -108,7 +106,8 @@ def _finding(finding: Finding, style: Style, width: int) -> str:
     times = f"{finding.count} times" if finding.count > 1 else ""
     lineage = " > ".join(reversed([path.rpartition("/")[2] for path in finding.lineage]))
     what = f"{finding.reason} {finding.subject}" if times or not finding.source else ""
-    parts = [part for part in (finding.severity, what, times, finding.source, lineage) if part]
+    short = finding.id.partition("/")[2].partition("/")[2]  # what `vedette explain` takes
+    parts = [part for part in (finding.severity, short, what, times, finding.source, lineage) if part]
     text = fit(f"{style.branch} " + f" {style.dot} ".join(parts), max(LEAST_SUBJECT, width - 14), style).rstrip()
     colour = style.loud if finding.severity in ("high", "critical") else style.warn
     return f"{' ' * 14}{colour}{text}{style.end}"

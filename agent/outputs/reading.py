@@ -72,6 +72,18 @@ def find(folder: Path, record_id: str) -> Record | Finding | Note | None:
     return None
 
 
+def full_id(folder: Path, record_id: str) -> str:
+    """The whole id for a short one as the screen shows it (`evidence/6`): of the newest file of that log. Others stay."""
+    log, _, index = record_id.partition("/")
+    if log not in LOGS or not index.isdecimal():
+        return record_id
+    for file in reversed(files_of(folder, log)):
+        for entry in _entries(file.path):
+            if not isinstance(entry, Damaged):
+                return f"{entry.id.rpartition('/')[0]}/{index}"
+    return record_id
+
+
 def _near(files: list[LogFile], index: int) -> list[LogFile]:
     """The file whose indexes begin below it, and its neighbour: two threads may hand over in the other order."""
     before = [file for file in files if file.first <= index]

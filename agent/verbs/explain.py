@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from agent.outputs.lines import COLOURS, PLAIN, line_of
-from agent.outputs.reading import find
+from agent.outputs.reading import find, full_id
 from agent.policies import Policies
 from agent.settings import SettingsError, load
 from model.explain import Explanation
@@ -25,11 +25,13 @@ def explain(record_id: str, file: Path | None, overrides: Mapping[str, Any], *, 
     except SettingsError as error:
         sys.stderr.write(f"vedette: {error}\n")
         return 2
-    entry = find(settings.log.folder, record_id)
+    entry = find(settings.log.folder, full_id(settings.log.folder, record_id))
     record = find(settings.log.folder, entry.record) if isinstance(entry, Finding) else entry
     if record is None or entry is None:
         sys.stderr.write(f"vedette: no record {record_id} in {settings.log.folder}\n")
-        sys.stderr.write("hint: an id is agent/boot/log/index; each line of the log begins with one\n")
+        sys.stderr.write(
+            "hint: an id is agent/boot/log/index, as each line of the log begins; or log/index, as the screen shows it\n"
+        )
         return 1
     policies = Policies([settings.policies.folder])
     policies.load()

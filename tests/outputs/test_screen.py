@@ -61,18 +61,16 @@ def test_losses_are_shown() -> None:
     assert "3 exec events are not itemised (ring.urgent)" in line(gap())
 
 
-def test_violations_stand_out_and_the_runtimes_own_steps_are_dim() -> None:
+def test_violations_stand_out_and_the_runtimes_own_steps_are_not_shown() -> None:
     assert COLOURS.loud in line(open_(), violation(), style=COLOURS)
     assert COLOURS.loud not in line(open_(), ALLOWED, style=COLOURS)
-    runtime = line(exec_(session=Session.RUNTIME), violation(), style=COLOURS)
-    assert runtime.startswith(COLOURS.dim)
-    assert COLOURS.loud not in runtime
+    assert line(exec_(session=Session.RUNTIME), violation(), style=COLOURS) == ""
 
 
 def test_a_finding_stands_below_its_record_with_its_policys_line_and_lineage() -> None:
     told: list[Finding] = []
     Findings(stamp(), told.append).write(stamp().record(exec_(), origin(lineage=("/bin/bash", "/usr/sbin/nginx")), violation()))
-    assert line_of(told[0], UNICODE, WIDTH) == " " * 14 + "└ high · rules/web.yaml:4:3 · nginx > bash"
+    assert line_of(told[0], UNICODE, WIDTH) == " " * 14 + "└ high · evidence/0 · rules/web.yaml:4:3 · nginx > bash"
 
 
 def test_a_long_path_keeps_its_end_and_a_long_command_its_begin() -> None:
