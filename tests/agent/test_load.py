@@ -2,15 +2,16 @@
 
 import pytest
 
-from model.event import Flag, Layer, Load
+from model.event import Flag, Layer, Load, Session
 from tests.agent.conftest import MakeNamedBox
 from tests.agent.sight import Sight
 from tests.containers.runc import Box
 
-PLUGIN = "/usr/lib/plugin.so"
+PLUGIN, EXEC = "/usr/lib/plugin.so", Session.EXEC
 DROPPED = {
     "mmap": "map-dropped {plugin} {path}",
     "mprotect": "map-protect {path}",
+    "mprotect of two": "map-protect-two {path}",
     "pkey_mprotect": "map-pkey {path}",
     "a personality": "map-implied {path}",
     "32-bit mmap2": "map-int80 {path}",
@@ -55,4 +56,4 @@ def test_the_image_s_own_code_and_a_compiler_s_memory_are_no_load(agent: Sight, 
     box = a_box("plain")
     box.attack(*command.split())
     agent.settled(box)
-    assert agent.records(box, Load) == []
+    assert agent.records(box, Load, session=EXEC) == [], agent.told(box, Load)

@@ -24,7 +24,10 @@ PLAIN = (
     *("execve /usr/bin/quiet32", "execve /usr/bin/script", "execve /usr/bin/nested", "exec-procfd /usr/bin/script"),
     *(f"exec-dropped {QUIET} /tmp/dropped", f"exec-loader {DYNAMIC}", "exec-hostile /bin/true", "exec-relative /usr/bin ./quiet"),
     *("exec-long /bin/true 5000", "exec-long /bin/true 200000", f"exec-environment {QUIET} LD_PRELOAD=/x PYTHONPATH=/y"),
-    *(f"{verb} {PLUGIN}" for verb in ("map", "map-memfd", "map-deleted", "map-protect", "map-pkey", "map-implied", "map-int80")),
+    *(
+        f"{verb} {PLUGIN}"
+        for verb in ("map", "map-memfd", "map-deleted", "map-protect", "map-protect-two", "map-pkey", "map-implied", "map-int80")
+    ),
     *("jit", f"map-dropped {PLUGIN} /tmp/a.so", f"preload {PLUGIN} /tmp/b.so", f"dlopen {PLUGIN}", f"dlopen-memfd {PLUGIN}"),
     *(f"{verb} /etc/secret" for verb in ("open", "openat", "openat2", "open-uring", "open-uring-async", "open-uring-direct")),
     *(f"{verb} /etc/secret rw" for verb in ("open-uring-openat2", "open-int80", "open-int80-openat")),

@@ -85,6 +85,20 @@ static int map_pkey(int argc, char **argv)
 	return protect(argv[0], SYS_pkey_mprotect, -1);
 }
 
+/* One call makes two mappings executable: a page without a file, and behind it the file. */
+static int map_protect_two(int argc, char **argv)
+{
+	char *both = mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int file = open(argv[0], O_RDONLY);
+
+	(void)argc;
+	need("mmap", argv[0], both == MAP_FAILED ? -1 : 0);
+	need("mmap", argv[0],
+	     mmap(both + PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, 0) == MAP_FAILED ? -1 : 0);
+	need("mprotect", argv[0], mprotect(both, 2 * PAGE, PROT_READ | PROT_EXEC));
+	return say_mapped("mprotect", argv[0], both + PAGE, file);
+}
+
 /* With READ_IMPLIES_EXEC the kernel adds PROT_EXEC itself: the argument of the call doesn't have it. */
 static int map_implied(int argc, char **argv)
 {
@@ -156,6 +170,7 @@ const struct verb load_verbs[] = {
 	{ "map-memfd", map_memfd, 1, "PATH: a copy in anonymous memory" },
 	{ "map-deleted", map_deleted, 1, "PATH: a copy whose name is gone" },
 	{ "map-protect", map_protect, 1, "PATH: mapped readable, then mprotect" },
+	{ "map-protect-two", map_protect_two, 1, "PATH: mapped readable behind other memory, one mprotect for both" },
 	{ "map-pkey", map_pkey, 1, "PATH: mapped readable, then pkey_mprotect" },
 	{ "map-implied", map_implied, 1, "PATH: mapped readable under READ_IMPLIES_EXEC" },
 	{ "map-int80", map_int80, 1, "PATH: 32-bit mmap2" },
