@@ -117,7 +117,7 @@ def test_a_language_runtime_and_a_database(agent: Sight, a_box: MakeNamedBox, ho
     assert result.out == "[1, 2]\n", result.err
     agent.sees(box, Open, path="/var/db/base.sqlite", access=Access.READ | Access.WRITE | Access.CREATE)
     agent.settled(box)
-    assert agent.records(box, Load) == []
+    assert agent.records(box, Load, session=Session.EXEC) == [], agent.told(box, Load)
     is_quiet_until_misdeed(agent, box)
 
 
