@@ -8,6 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import yaml
 
 from tests.agent.daemon import END_S, Daemon
 from tests.containers import leaks
@@ -67,11 +71,26 @@ class Agent(Daemon):
         finally:
             os.kill(self.pid, signal.SIGCONT)
 
-    def begin(self) -> "subprocess.Popen[bytes]":
+    def looks_only_at(self, *roots: str) -> None:
+        """At the state of these runtimes beside the usual ones."""
+        self._set(node={"runtime_roots": list(roots)})
+
+    def look_also_at(self, root: str) -> None:
+        roots = yaml.safe_load(self.settings.read_text())["node"]["runtime_roots"]
+        self.looks_only_at(*roots, root)
+
+    def shows(self, output: str) -> None:
+        """What it prints on its standard output."""
+        self._set(output=output)
+
+    def _set(self, **settings: Any) -> None:
+        self.settings.write_text(yaml.safe_dump({**yaml.safe_load(self.settings.read_text()), **settings}))
+
+    def begin(self, stdout: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
         """Start it and don't wait for anything."""
         with self._said.open("wb") as said:
             self._process = subprocess.Popen(
-                self._command(), cwd=PROJECT, env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
+                self._command(), cwd=PROJECT, env=_environment(), stdin=subprocess.DEVNULL, stdout=stdout, stderr=said
             )
         return self._process
 
@@ -82,6 +101,22 @@ class Agent(Daemon):
 
     def _command(self) -> list[str]:
         return [sys.executable, "-m", "agent", "run", "--settings", str(self.settings)]
+
+
+def page(port: int, name: str) -> str:
+    """A page of an agent's own server, also where its status is no success."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/{name}", timeout=10) as answer:
+            return str(answer.read().decode())
+    except HTTPError as refused:
+        with refused:
+            return str(refused.read().decode())
+
+
+def metric(port: int, name: str) -> float:
+    """One of its metrics: `metric(port, 'vedette_map_entries{map="flows"}')`; 0: it is not there yet."""
+    values = (line.removeprefix(f"{name} ") for line in page(port, "metrics").splitlines() if line.startswith(f"{name} "))
+    return float(next(values, 0))
 
 
 def _environment() -> dict[str, str]:

@@ -1,18 +1,15 @@
 """Disks that are full, folders that vanish, files that are wrong: the agent goes on, and says what that cost."""
 
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import pytest
 
 from model.event import Exec, Gap
 from tests.containers.runc import Box, MakeBox
-from tests.failures.agents import Agent
+from tests.failures.agents import Agent, metric, page
 from tests.failures.conftest import MakeAgent, policy
 from tests.failures.ledger import Ledger, wait
 
@@ -49,22 +46,6 @@ def holes(agent: Agent) -> int:
     return 1 + max(indexes) - len(indexes)
 
 
-def page(port: int, name: str) -> str:
-    """A page of the agent's own server, also where its status is no success."""
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/{name}", timeout=10) as answer:
-            return str(answer.read().decode())
-    except HTTPError as refused:
-        with refused:
-            return refused.read().decode()
-
-
-def lost_execs(port: int) -> float:
-    """Of the activity log, by the metric."""
-    found = re.search(r'^vedette_lost_total\{kind="exec",place="log.activity"\} (\S+)$', page(port, "metrics"), re.MULTILINE)
-    return float(found[1]) if found else 0
-
-
 def secrets_found(agent: Agent, box: Box) -> int:
     """How many findings there are of it."""
     return sum(1 for one in Ledger(agent.log, box.name).findings if one.subject == "/etc/secret")
@@ -78,7 +59,7 @@ def test_a_full_disk_is_said_and_what_had_no_room_is_counted(make_agent: MakeAge
     filler = disk / "filler"
     subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=64k"], capture_output=True)
     one.exec("/usr/bin/bulk", "exec", "2000")
-    assert wait(lambda: lost_execs(port), "what has no room is counted") > 0
+    assert wait(lambda: metric(port, 'vedette_lost_total{kind="exec",place="log.activity"}'), "what has no room is counted") > 0
     wait(lambda: "log activity: ENOSPC" in page(port, "readyz"), "it is not ready")
     wait(lambda: "the log activity can't be written" in agent.said, "it says so")
     filler.unlink()
