@@ -16,10 +16,11 @@ from model.verdict import Outcome, Verdict
 
 FIRST = 48  # new direct children of a folder before it is considered
 DEEPER = 192  # new files at any depth below a folder
+AGAIN = 64  # new ones until a folder that could not be answered for is considered again
 LEVELS = 4  # the kernel looks so many folders up
 TABLE = 8192  # folders watched at once: the one touched longest ago goes first
 CHILDREN, TREE = 2, 1  # enum prefix_scope
-_MAKES = int(Access.CREATE | Access.TRUNCATE)
+_MAKES, _WRITE = int(Access.CREATE | Access.TRUNCATE), int(Access.WRITE)
 
 Network = IPv4Network | IPv6Network
 
@@ -85,7 +86,7 @@ class Novelty:
             if not above or (level and "/" not in above[1:]):
                 return  # never the root, and of folders right below it only the direct children
             folder = Folder(origin.container.cgroup, device, layer, kind, use, above)
-            if self._count(folder) < (DEEPER if level else FIRST):
+            if not _is_time(self._count(folder), DEEPER if level else FIRST):
                 continue
             if self._allows(origin, folder) and self._answer(folder, TREE if level else CHILDREN):
                 return
@@ -111,16 +112,21 @@ class Novelty:
         address = ip_address(event.address)
         network = ip_network((address, 24 if address.version == 4 else 64), strict=False)
         peers = Peers(origin.container.cgroup, network, event.port, int(event.protocol), event.direction.number)
-        if self._count(peers) < FIRST:
+        if not _is_time(self._count(peers), FIRST):
             return
         verdict = self._uniform_network(origin, "egress", network, event.port, int(event.protocol))
         if verdict is not None and verdict.outcome is not Outcome.VIOLATION:
             self._answer_network(peers)
 
 
+def _is_time(count: int, first: int) -> bool:
+    """Asking the policies costs as much as the rest of an event: where the answer was no, it is not asked of each."""
+    return count == first or (count > first and count % AGAIN == 0)
+
+
 def _use(access: int) -> int:
     """As the kernel counts below a folder: making and emptying a file is writing, whatever it was opened for."""
-    return access & 3 | (Access.WRITE if access & _MAKES else 0)
+    return access & 3 | (_WRITE if access & _MAKES else 0)
 
 
 def _verbs(folder: Folder) -> tuple[str, ...]:
