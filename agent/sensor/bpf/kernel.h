@@ -144,8 +144,8 @@ struct ns_common {
 };
 struct mnt_namespace {
 	struct ns_common ns;
-	u64 seq; /* until 6.17; ns.ns_id since */
-	struct rb_root mounts; /* since 6.8 */
+	u64 seq;		       /* until 6.17; ns.ns_id since */
+	struct rb_root mounts;	       /* since 6.8 */
 	struct rb_node *mnt_last_node; /* since 6.11; the newest */
 };
 struct mount {
