@@ -27,6 +27,7 @@ def test_a_replay_by_an_ordinary_user_gives_the_same_records(make_agent: MakeAge
     one.exec("/usr/bin/bulk", "open-cold", "2500")
     assert agent.end() == 0, agent.said
     folder.chmod(0o777)
+    recording.chmod(0o644)  # it was root's alone: given to somebody else
     command = [sys.executable, "-m", "agent", "replay", str(recording), "--policies", str(agent.rules), "--output", "none"]
     done = subprocess.run(
         [*ORDINARY, *command, "--log", str(folder / "log")], cwd=PROJECT, capture_output=True, text=True, timeout=60
