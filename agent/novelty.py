@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
-from model.event import Access, Change, Event, Layer, Net, Open
+from model.event import Access, Change, Event, Layer, Net, Open, Operation
 from model.origin import Origin
 from model.verdict import Outcome, Verdict
 
@@ -23,6 +23,9 @@ CHILDREN, TREE = 2, 1  # enum prefix_scope
 _MAKES, _WRITE = int(Access.CREATE | Access.TRUNCATE), int(Access.WRITE)
 
 Network = IPv4Network | IPv6Network
+
+
+_NAMING = (Operation.RENAME.number, Operation.LINK.number)
 
 
 class Folder(NamedTuple):
@@ -130,6 +133,6 @@ def _use(access: int) -> int:
 
 
 def _verbs(folder: Folder) -> tuple[str, ...]:
-    if folder.kind is Change:
-        return ("write",)
+    if folder.kind is Change:  # a new name is judged under read, too
+        return ("write", "read") if folder.use in _NAMING else ("write",)
     return tuple(verb for verb, bit in (("read", Access.READ), ("write", Access.WRITE)) if folder.use & bit)

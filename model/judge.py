@@ -99,6 +99,9 @@ class Compiled:
         verdict = self.write.decide(event.file)
         if event.target is None:
             return verdict
+        if self.read.denies:  # a new name for what must not be read is the first step to read it
+            read = self.read.decide(event.file)
+            verdict = worst(verdict, read) if read.reason is Reason.READ_DENIED else verdict
         both = worst(verdict, self.write.decide(event.target))
         return replace(both, depends=self._both_names) if int(both.depends) & _OF_FILES else both
 

@@ -176,6 +176,12 @@ def test_creating_and_truncating_are_writing(access: Access) -> None:
     assert reason("write: {allow: []}", open_("/x", access=access)) is Reason.WRITE_NOT_ALLOWED
 
 
+def test_a_new_name_for_what_must_not_be_read_is_a_violation() -> None:
+    rules = "read: {deny: [/etc/secret]}"
+    assert reason(rules, rename("/etc/secret", "/tmp/x")) is Reason.READ_DENIED
+    assert outcome(rules, rename("/etc/other", "/tmp/x")) is not VIOLATION
+
+
 def test_both_names_of_a_rename_are_judged_and_the_second_is_not_in_the_key() -> None:
     judged = compiled("write: {allow: [/tmp/**], deny: [/tmp/no]}")
     assert verdict(judged, rename("/tmp/a", "/tmp/b")).outcome is ALLOWED
