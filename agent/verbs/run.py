@@ -20,6 +20,11 @@ def run(file: Path | None, overrides: Mapping[str, Any], record: Path | None) ->
         settings = load(file, overrides=overrides)
         logger = daemon_logger(sys.stderr, settings.level)
         agent = Agent(settings, logger, record)
+    except PermissionError as error:
+        sys.stderr.write(
+            f"vedette: {error.filename}: {error.strerror}\nhint: the agent needs root, and a log folder that it can write\n"
+        )
+        return 2
     except (SettingsError, FolderInUseError, OSError) as error:
         sys.stderr.write(f"vedette: {error}\n")
         return 2
