@@ -14,6 +14,7 @@ import msgspec
 from bench.tally import Line
 
 EVERY_S = 0.001
+AFTER_S = 1.0  # what is still on its way when the workload has ended
 
 
 class Watch:
@@ -26,11 +27,13 @@ class Watch:
         self._begin = {path: samples[-1][0] for path, samples in self._seen.items()}
 
     def until(self, done: Callable[[], bool]) -> None:
-        """Look every millisecond until it is done."""
-        while not done():
+        """Look every millisecond until it is done, and a while longer."""
+        until_s = time.monotonic() + AFTER_S
+        while time.monotonic() < until_s:
             self._look()
             time.sleep(EVERY_S)
-        self._look()
+            if not done():
+                until_s = time.monotonic() + AFTER_S
 
     def _look(self) -> None:
         now_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -27,7 +27,6 @@ def _at(agent: Agent, box: Box, pace: int, count: int) -> Iterator[Row]:
         running.communicate()
     spent_s = agent.cpu_s() - before_s
     said = agent.settle().of(box.cgroup_id)
-    watch.until(lambda: True)
     took = watch.latencies_s("exec", box.cgroup_id)
     name, note = f"{pace:,} execs/s: from kernel to file", f"{len(took)} execs, agent's CPU {spent_s / count * 1e6:.0f} µs each"
     yield one(f"{name}, median", took[len(took) // 2] * 1000, "ms", at_most(5), note)
