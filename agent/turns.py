@@ -14,7 +14,7 @@ from agent.pipeline import Pipeline
 # After a batch, for company: a turn and the writer's wake-up find cold caches and cost more than an event. Half of it is latency.
 LINGER_S = 0.004
 BUSY_LINGER_S = 0.015  # where records come faster than BUSY a second
-BUSY = 2800
+BUSY = 4000
 CROWD = 256  # records in a batch that need no company
 IDLE_S = 0.5  # how late the end is noticed
 PENDING_S = 0.01  # while the log has not taken everything
