@@ -67,6 +67,11 @@ class Agent:
         self._running.kill()
         self._running.wait()
 
+    @property
+    def pid(self) -> int:
+        """Its main process."""
+        return self._running.pid
+
     def status(self) -> dict[str, Any]:
         """What it last told of itself; empty before it did."""
         with suppress(OSError, ValueError):

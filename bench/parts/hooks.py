@@ -30,9 +30,8 @@ SHOWN = 3
 
 def measure(shop: Shop) -> Iterator[Row]:
     """One row a work: nanoseconds, their part of the workload's CPU, and in which programs."""
-    before = set(_programs())
     with shop.agent() as agent, shop.box() as box:
-        ours = set(_programs()) - before
+        ours = _held_by(agent.pid)
         for name, (work, count) in WORKS.items():
             with _counting():
                 start = _programs()
@@ -49,6 +48,12 @@ def measure(shop: Shop) -> Iterator[Row]:
 def _programs() -> dict[int, dict[str, Any]]:
     asked = subprocess.run(["bpftool", "--json", "prog", "show"], capture_output=True, text=True, check=True)
     return {program["id"]: program for program in json.loads(asked.stdout)}
+
+
+def _held_by(pid: int) -> set[int]:
+    """The programs that a process holds, by its descriptors."""
+    texts = [info.read_text() for info in Path(f"/proc/{pid}/fdinfo").iterdir()]
+    return {int(line.split()[1]) for text in texts for line in text.splitlines() if line.startswith("prog_id:")}
 
 
 def _spent(start: dict[int, dict[str, Any]], end: dict[int, dict[str, Any]], ours: set[int]) -> list[tuple[str, int]]:
