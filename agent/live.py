@@ -37,7 +37,7 @@ from agent.settings import Settings, SettingsError
 from agent.status import write_status
 from agent.tasks import Tasks, end_on_signals
 from agent.turns import Timer, Turns
-from model.event import Event
+from model.event import Event, Gap
 
 NEEDS = ("policies", "sensor", "self-test", "stock-taking")
 KINDS = {name.removeprefix("KIND_").lower(): number for name, number in vars(layout).items() if name.startswith("KIND_")}
@@ -65,6 +65,7 @@ class Agent:
         self.started_s = time.monotonic()
         self.sensor: Sensor | None = None
         self._server: Server | None = None
+        self._turns: Turns | None = None
         self._snapshot = Snapshot()
 
     def _open_recorder(self, path: Path) -> Recorder:
@@ -152,6 +153,8 @@ class Agent:
     def _look_again(self) -> None:
         """At the end: what is held, what was counted since the last sweep."""
         self.life.close()
+        if self._turns and self._turns.undrained:
+            self.pipeline.see(Gap(boot_ns(), 0, "agent.end", "", self._turns.undrained, boot_ns()))
         self.sweep()
         self.pipeline.settle()
 
@@ -192,7 +195,8 @@ class Agent:
             Timer("sweep", self.settings.sensor.sweep_interval_s, self.sweep),
             Timer("heartbeat", self.settings.heartbeat_s, self._heartbeat),
         ]
-        return Turns(self.source, self.pipeline, timers, self._failed)
+        self._turns = Turns(self.source, self.pipeline, timers, self._failed)
+        return self._turns
 
     def _node_is_due(self) -> bool:
         due_ns = self.node.containers.due_ns()

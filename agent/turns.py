@@ -16,6 +16,7 @@ LINGER_S = 0.004
 BUSY_LINGER_S = 0.015  # where records come faster than BUSY a second
 BUSY = 4000
 CROWD = 256  # records in a batch that need no company
+DRAIN_S = 2.0
 IDLE_S = 0.5  # how late the end is noticed
 PENDING_S = 0.01  # while the log has not taken everything
 
@@ -51,6 +52,7 @@ class Turns:
     ) -> None:
         self._source, self._pipeline, self._timers, self._failed = source, pipeline, tuple(timers), failed
         self._lingered_s = 0.0  # when it last did
+        self.undrained = 0  # records that the end left no time for
 
     def run(self, ending: Event) -> None:
         """Turn until `ending` is set, or until a recording ends."""
@@ -77,11 +79,14 @@ class Turns:
                 self._act(timer, now_s)
         return len(records)
 
-    def drain(self, deadline_s: float = 1.0) -> None:
-        """What the rings still hold."""
+    def drain(self, deadline_s: float = DRAIN_S) -> None:
+        """What the rings still hold. What there is no time for is counted in `undrained`."""
         until_s = time.monotonic() + deadline_s
-        while (records := self._source.poll(0)) and time.monotonic() < until_s:
-            self._pipeline.take(records)
+        while records := self._source.poll(0):
+            if time.monotonic() > until_s:
+                self.undrained += len(records)
+            else:
+                self._pipeline.take(records)
         self._pipeline.settle()
 
     def _until_due(self) -> float:
