@@ -39,7 +39,8 @@ int answer(struct answer_args *args)
 }
 
 /* One pass over the flows. A flow whose count changed since it was sent or reported is reported, and so is one that was never
- * sent; what was seen once and sent says nothing new. A flow that was idle for `idle_ns` is retired: its count word gets a bit,
+ * taken by the log; what was seen once and is in the log says nothing new. A flow that was idle for `idle_ns` is retired: its
+ * count word gets a bit,
  * so that a hit that comes in just then sees it and counts elsewhere. It is deleted by the next pass, when no program can still
  * hold a pointer to it. With `container`, only that container's flows, and all retired. */
 struct sweep_args {
@@ -117,7 +118,7 @@ static long sweep_step(void *map, struct flow_key *key, struct flow *f, struct s
 		args->reported++;
 		return 0;
 	}
-	if (counted == f->reported || (counted == 1 && f->state != FLOW_UNSENT))
+	if (counted == f->reported || (counted == 1 && f->state == FLOW_KNOWN))
 		return 0;
 	if (!report(&copy, f, w, counted, false)) {
 		args->full = 1;
