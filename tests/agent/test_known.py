@@ -97,7 +97,7 @@ def test_of_many_temporary_files_the_first_are_named_and_all_are_counted(agent: 
     def itemised_and_counted(kind: type[Event], what: int) -> int:
         named = agent.records(box, kind, path=lambda path: path.startswith("/opt/tmp-"))
         folders = [c.count for c in counts(agent, box).values() if c.what == what and c.text == "/opt"]
-        return len(named) + sum(folders) if len(named) < times / 10 else -1
+        return len(named) + sum(folders) if len(named) < times / 2 else -1  # how many depends on the machine's speed
 
     until(agent, box, lambda: itemised_and_counted(Open, OPENS) == times)
     until(agent, box, lambda: itemised_and_counted(Change, CHANGES) == times)
