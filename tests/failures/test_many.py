@@ -7,23 +7,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from model.event import Exec
 from model.origin import Container
 from tests.containers import cgroups
 from tests.containers.runc import MakeBox
 from tests.containers.spec import Recipe
 from tests.containers.workshop import Workshop
-from tests.failures.agents import Agent, metric
+from tests.failures.agents import Agent
 from tests.failures.conftest import MakeAgent
 from tests.failures.ledger import Ledger, wait
 
 MIB = 1 << 20
 POD = "/kubepods/besteffort/podf1f2f3f4"
 WARM, MEASURED, AT_ONCE = 100, 300, 200
-GROWTH_BYTES = 10 * MIB  # bounded tables fill up
-BUDGETS = 'vedette_map_entries{map="budgets"}'  # some of each container
 ENTER = 'echo 0 > "$1/cgroup.procs"; shift; exec "$@"'
 
 
@@ -91,26 +87,6 @@ def test_what_runs_before_the_runtimes_record_is_there_is_held_and_told_under_it
 
 def is_quiet(event: object) -> bool:
     return isinstance(event, Exec) and event.file.path == "/usr/bin/quiet"
-
-
-def test_short_containers_one_after_another_leave_memory_flat(start_agent: MakeAgent) -> None:
-    agent = start_agent(node={"dead_kept_s": 0.2}, sensor={"sweep_interval_s": 0.2})
-    port = wait(agent.port, "its port is told")
-    for_each_its_own(agent, WARM)
-    before = psutil.Process(agent.pid).memory_info().rss
-    for_each_its_own(agent, MEASURED)
-    wait(lambda: not agent.status()["containers"], "all are forgotten")
-    wait(lambda: metric(port, BUDGETS) < WARM, "so they are in the kernel")
-    assert psutil.Process(agent.pid).memory_info().rss - before < GROWTH_BYTES
-
-
-def for_each_its_own(agent: Agent, count: int) -> None:
-    """So many containers one after another, each with one program."""
-    before = Ledger(agent.log).itemised("exec")
-    for _ in range(count):
-        with cgroup(f"{POD}/{secrets.token_hex(32)}") as path:
-            run_in(path, "/bin/true")
-    wait(lambda: Ledger(agent.log).itemised("exec") >= before + count, "each one's program is recorded", 240)
 
 
 def test_two_hundred_containers_at_once_are_all_seen(start_agent: MakeAgent, box: MakeBox) -> None:
