@@ -11,7 +11,7 @@ from agent.sensor import layout
 from model.event import Event, Exec, FlowCount, Gap, Open
 from model.record import Finding, Note, Record
 
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 NOT_LOST = "budget.unsent"  # a flow that waits in the map: the sweep brings it
 Kind = TypeVar("Kind", bound=Event)
 Found = TypeVar("Found")
