@@ -63,6 +63,7 @@ class Lifecycle:
     ) -> None:
         self._node, self._kernel, self._see, self._fact = node, kernel, see, fact
         self._held = Held()
+        self._closing = False  # nothing is held any more
         self._ended: OrderedDict[int, int] = OrderedDict()  # container → sweeps since its end
 
     def notice(self, event: Event) -> None:
@@ -86,8 +87,8 @@ class Lifecycle:
         """An event without an origin: kept if its container is still to be named; the host's is dropped."""
         actor = getattr(event, "actor", None)
         container = actor.container if actor is not None else getattr(event, "container", 0)
-        if not container:
-            return (event,)  # our own: a gap that is nobody's
+        if not container or self._closing:
+            return (event,)  # our own: a gap that is nobody's; or at the end
         if self._node.containers.state(container) is State.HOST:
             return ()
         return tuple(self._held.hold(container, event))
@@ -130,6 +131,7 @@ class Lifecycle:
         """What is held is written without a name."""
         self._node.tick(1 << 62)
         self.answer()
+        self._closing = True
         for event in self._held.release_all():
             self._see(event, True)  # noqa: FBT003 - as the pipeline
 
