@@ -35,7 +35,7 @@ from agent.sensor.source import Channel
 from agent.sensor.variables import CODE_VARIABLES
 from agent.settings import Settings, SettingsError
 from agent.status import write_status
-from agent.tasks import Tasks, end_on_signals
+from agent.tasks import Tasks
 from agent.turns import Timer, Turns
 from model.event import Event, Gap
 
@@ -278,16 +278,13 @@ def _nowhere(fact: dict[str, Any]) -> None:
     del fact
 
 
-def run(agent: Agent, logger: FilteringBoundLogger, watch: Sequence[Callable[[Flag], None]] = ()) -> int:
+def run(agent: Agent, tasks: Tasks, watch: Sequence[Callable[[Flag], None]] = ()) -> int:
     """Start, turn, end. The exit code: 0 after a signal, 1 if an essential part failed."""
-    tasks = Tasks(logger)
-    restore = end_on_signals(tasks.ending)
     try:
         if agent.start(tasks.ending.is_set):
             _turn(agent, tasks, watch)
     finally:
         agent.close()
-        restore()
     return 1 if tasks.failed else 0
 
 

@@ -5,20 +5,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from structlog.typing import FilteringBoundLogger
+
 from agent.live import Agent
 from agent.live import run as turn
 from agent.outputs.daemonlog import daemon_logger
 from agent.outputs.spool import FolderInUseError
 from agent.sensor.features import SensorError
-from agent.settings import SettingsError, load
+from agent.settings import Settings, SettingsError, load
+from agent.tasks import Tasks, end_on_signals
 from agent.watching import watcher
 
 
 def run(file: Path | None, overrides: Mapping[str, Any], record: Path | None) -> int:
-    """The exit code."""
+    """The exit code. A signal that comes while the agent is still being made ends it in order, too."""
     try:
         settings = load(file, overrides=overrides)
-        logger = daemon_logger(sys.stderr, settings.level)
+    except SettingsError as error:
+        sys.stderr.write(f"vedette: {error}\n")
+        return 2
+    tasks = Tasks(logger := daemon_logger(sys.stderr, settings.level))
+    restore = end_on_signals(tasks.ending)
+    try:
+        return _run(settings, logger, tasks, record)
+    finally:
+        restore()
+
+
+def _run(settings: Settings, logger: FilteringBoundLogger, tasks: Tasks, record: Path | None) -> int:
+    try:
         agent = Agent(settings, logger, record)
     except PermissionError as error:
         sys.stderr.write(
@@ -29,7 +44,7 @@ def run(file: Path | None, overrides: Mapping[str, Any], record: Path | None) ->
         sys.stderr.write(f"vedette: {error}\n")
         return 2
     try:
-        return turn(agent, logger, [watcher([settings.policies.folder], agent.changed)])
+        return turn(agent, tasks, [watcher([settings.policies.folder], agent.changed)])
     except SettingsError as error:
         sys.stderr.write(f"vedette: {error}\n")
         return 2
