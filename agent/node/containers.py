@@ -144,7 +144,7 @@ class Containers:
         self._now_ns = event.time_ns
         if not event.alive:
             self._end(event.id, event.time_ns)
-        elif event.id not in self._entries:
+        elif self._is_news(event.id):
             self._begin(event.id, event.parent, event.path, event.time_ns, event.time_ns)
 
     def take_handover(self, event: Handover) -> None:
@@ -245,6 +245,14 @@ class Containers:
         self._settle(cgroup, entry, Decision(State.UNIDENTIFIED))
         self._end(cgroup, self._now_ns)  # it is gone: only its last events still come
         return entry.container
+
+    def _is_news(self, cgroup: int) -> bool:
+        """Whether its making is still to be taken. What it did may come by another ring before, and made a stray of it."""
+        entry = self._entries.get(cgroup)
+        if entry is not None and not entry.path:
+            self._ended.pop(cgroup, None)
+            self._drop(cgroup)
+        return cgroup not in self._entries
 
     def _owner(self, parent: int, path: str) -> int:
         """The outermost container that the cgroup lies in; 0 if it lies in none."""

@@ -182,6 +182,20 @@ def test_a_cgroup_that_nobody_knows_any_more_is_unidentified_and_soon_forgotten(
     assert len(containers) == 0
 
 
+def test_one_whose_events_come_before_its_making_is_known_by_its_path_when_that_comes() -> None:
+    containers = Containers(Records("/default/web"))
+    assert containers.of(BOX) is not None
+    containers.take_cgroup(made("/default/web"))
+    containers.take_cgroup(made("/default/web/inner", 78, BOX))
+    assert containers.of(BOX) is containers.of(78)
+    assert [(answer.cgroup, answer.container.name) for answer in containers.answers() if answer.container] == [
+        (BOX, ""),
+        (BOX, "web"),
+        (78, "web"),
+    ]
+    assert len(containers) == 1
+
+
 def test_a_container_that_ran_before_us_has_no_start() -> None:
     containers = Containers(Records("/default/web"))
     containers.stock([(2, 1, "/default"), (BOX, 2, "/default/web"), (78, BOX, "/default/web/inner")], 9 * S)
