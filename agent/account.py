@@ -45,6 +45,7 @@ def status(agent: "Agent") -> dict[str, Any]:
             {"id": one.id, "name": one.name, "image": one.image, "runtime": one.runtime, "cgroup": one.cgroup_path}
             for one in agent.node.containers.live()
         ],
+        "held": agent.life.held,
         "losses": {f"{place} {what}".strip(): count for (place, what), count in agent.metrics.lost().items()},
         "counters": agent.flows.losses.counters(),
         "memory": {"budget_bytes": agent.settings.sensor.memory_bytes, "planned_bytes": sensor.sizes.memory_bytes()},

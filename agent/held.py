@@ -19,6 +19,9 @@ class Held:
         self._by_container: OrderedDict[int, deque[Event]] = OrderedDict()
         self._count = 0
 
+    def __len__(self) -> int:
+        return self._count
+
     def hold(self, container: int, event: Event) -> Sequence[Event]:
         """Keep it until `release`. What had to give way, oldest first."""
         kept = self._by_container.setdefault(container, deque())

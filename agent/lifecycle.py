@@ -2,9 +2,14 @@
 
 answer of the node ─► the kernel's table · its held events judged (late)      handover ─► tripwires of its policies
 its cgroup is gone ─► two sweeps later: the last counts, then nothing of it is left in the kernel
+
+An event is held only while the node still looks for its container's name, and no longer than that: the node answers at its
+deadline, or when the container ends. What finds no room meanwhile, or whose container finds none in the node's table, is
+written at once as a record without origin and verdict. So nothing is missing in the log, but nobody has judged it: that loss
+is told as a Gap of place "agent.unjudged", with the container and how many such records there are.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -15,7 +20,7 @@ from agent.node.containers import Answer
 from agent.node.locate import Node
 from agent.node.oci import State
 from agent.outputs.stamp import boot_ns
-from model.event import Cgroup, Conflict, Event, Handover
+from model.event import Cgroup, Conflict, Event, Gap, Handover
 from model.origin import Container
 
 ENDS_A_TURN = 128  # each costs two walks over the flows: the rest waits for the next turn
@@ -64,15 +69,17 @@ class Lifecycle:
         self._node, self._kernel, self._see, self._fact = node, kernel, see, fact
         self._held = Held()
         self._closing = False  # nothing is held any more
+        self._unjudged: Counter[int] = Counter()  # records without a verdict since the last sweep, by container
+        self._swept_ns = boot_ns()
         self._ended: OrderedDict[int, int] = OrderedDict()  # container → sweeps since its end
 
     def notice(self, event: Event) -> None:
         """A control event."""
-        if isinstance(event, Cgroup) and not event.alive:
-            self._end(event.id)
         self._node.notice(event)
         if isinstance(event, Cgroup | Handover):
             self.answer()
+        if isinstance(event, Cgroup) and not event.alive:
+            self._end(event.id)
         if isinstance(event, Handover) and (container := self._node.containers.of(event.actor.container)):
             self._kernel.protect(container)
 
@@ -83,15 +90,18 @@ class Lifecycle:
         elif len(self._ended) < ENDED:
             self._ended[cgroup] = 0
 
-    def hold(self, event: Event) -> tuple[Event, ...]:
+    def hold(self, event: Event) -> Sequence[Event]:
         """An event without an origin: kept if its container is still to be named; the host's is dropped."""
-        actor = getattr(event, "actor", None)
-        container = actor.container if actor is not None else getattr(event, "container", 0)
-        if not container or self._closing:
-            return (event,)  # our own: a gap that is nobody's; or at the end
-        if self._node.containers.state(container) is State.HOST:
+        container = _container_of(event)
+        if not container:
+            return (event,)  # our own: a gap that is nobody's
+        containers = self._node.containers
+        if containers.state(container) is State.HOST:
             return ()
-        return tuple(self._held.hold(container, event))
+        keeps = containers.awaits(container) and not self._closing
+        given = self._held.hold(container, event) if keeps else (event,)
+        self._unjudged.update(_container_of(one) for one in given if type(one) is not Gap)
+        return given
 
     def answer(self) -> None:
         """Pass on what the node has decided."""
@@ -112,8 +122,14 @@ class Lifecycle:
         self._node.tick(now_ns)
         self.answer()
 
+    @property
+    def held(self) -> int:
+        """Events that wait for their container's name."""
+        return len(self._held)
+
     def sweep(self) -> None:
-        """After a sweep: read the last counts of what ended before the one before."""
+        """After a sweep: tell what nobody judged, and read the last counts of what ended before the one before."""
+        self._tell_unjudged()
         for container in self._ended:
             self._ended[container] += 1
         due = [one for one, sweeps in self._ended.items() if sweeps > 1][:ENDS_A_TURN]
@@ -121,6 +137,13 @@ class Lifecycle:
             del self._ended[container]
         for event in self._kernel.end(due) if due else ():
             self._see(event, False)  # noqa: FBT003 - as the pipeline
+
+    def _tell_unjudged(self) -> None:
+        now_ns, began_ns = boot_ns(), self._swept_ns
+        self._swept_ns = now_ns
+        unjudged, self._unjudged = self._unjudged, Counter()
+        for container, count in unjudged.items():
+            self._see(Gap(now_ns, container, "agent.unjudged", "", count, began_ns), False)  # noqa: FBT003 - as the pipeline
 
     def protect(self) -> None:
         """Other policies are in force: what they deny is guarded where it already runs."""
@@ -134,6 +157,12 @@ class Lifecycle:
         self._closing = True
         for event in self._held.release_all():
             self._see(event, True)  # noqa: FBT003 - as the pipeline
+
+
+def _container_of(event: Event) -> int:
+    actor = getattr(event, "actor", None)
+    container: int = actor.container if actor is not None else getattr(event, "container", 0)
+    return container
 
 
 def fact_of(answer: Answer) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 Who is what:
 - A cgroup below a container's cgroup belongs to that container, whatever it is called.
 - A cgroup without a record is tried again until it is found or its deadline passes; then its path's shape decides.
+- One that ends before that is decided at its end. Its record may have come and gone with it, so only one in which no
+  runtime handed over can still be the host's.
 - An ended container stays known for some minutes, because its last events are still on their way.
 """
 
@@ -67,6 +69,7 @@ class _Entry(Struct):
     state: State = State.UNDECIDED
     mounts: Mounts | None = None
     tries: int = 0
+    handed_over: bool = False
     ended_ns: int = 0  # 0: alive
 
 
@@ -125,6 +128,11 @@ class Containers:
             return State.HOST if cgroup in self._hosts or not cgroup else State.UNDECIDED
         return entry.state
 
+    def awaits(self, cgroup: int) -> bool:
+        """Whether `answers` will tell what this cgroup is: it is undecided, and there is room for it in the table."""
+        entry = self._entries.get(cgroup) or self._entries.get(self._nested.get(cgroup, 0))
+        return entry is not None and entry.state is State.UNDECIDED
+
     def live(self) -> list[Container]:
         """The identified and unidentified containers that haven't ended."""
         return [entry.container for entry in self._entries.values() if not entry.ended_ns and entry.state in _INSIDE]
@@ -152,6 +160,7 @@ class Containers:
         cgroup = event.actor.container
         entry = self._entries.get(cgroup)
         if entry and entry.state is not State.CONTAINER:
+            entry.handed_over = True
             self._decide(cgroup, entry, event.time_ns)
 
     def take_mount(self, event: Mount) -> None:
@@ -282,6 +291,13 @@ class Containers:
         if not (decision.container or decision.final):
             self._again(cgroup, entry, now_ns)
 
+    def _conclude(self, cgroup: int, entry: _Entry) -> None:
+        """It ends undecided: no record can come any more, and what is kept of its events is waiting."""
+        decision = self._runtimes.decide(entry.path)
+        if decision.state is State.HOST and not decision.final and entry.handed_over:
+            decision = Decision(State.UNIDENTIFIED)
+        self._settle(cgroup, entry, decision)
+
     def _settle(self, cgroup: int, entry: _Entry, decision: Decision) -> None:
         found = decision.container
         if found:
@@ -321,6 +337,9 @@ class Containers:
 
     def _end(self, cgroup: int, now_ns: int) -> None:
         entry = self._entries.get(cgroup)
+        if entry and entry.state is State.UNDECIDED:
+            self._conclude(cgroup, entry)
+            entry = self._entries.get(cgroup)
         if entry is None:
             self._nested.pop(cgroup, None)
         elif entry.state is State.HOST:

@@ -3,9 +3,12 @@
 import secrets
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from model.event import Exec
 from model.origin import Container
@@ -13,13 +16,15 @@ from tests.containers import cgroups
 from tests.containers.runc import MakeBox
 from tests.containers.spec import Recipe
 from tests.containers.workshop import Workshop
-from tests.failures.agents import Agent
+from tests.failures.agents import Agent, metric
 from tests.failures.conftest import MakeAgent
 from tests.failures.ledger import Ledger, wait
 
 MIB = 1 << 20
 POD = "/kubepods/besteffort/podf1f2f3f4"
 WARM, MEASURED, AT_ONCE = 100, 300, 200
+GROWTH_BYTES = 10 * MIB  # bounded tables fill up
+BUDGETS = 'vedette_map_entries{map="budgets"}'  # some of each container
 ENTER = 'echo 0 > "$1/cgroup.procs"; shift; exec "$@"'
 
 
@@ -89,6 +94,43 @@ def is_quiet(event: object) -> bool:
     return isinstance(event, Exec) and event.file.path == "/usr/bin/quiet"
 
 
+def test_short_containers_that_end_before_they_have_a_name_are_all_seen_and_leave_nothing(start_agent: MakeAgent) -> None:
+    agent = start_agent(sensor={"sweep_interval_s": 0.2}, node={"dead_kept_s": 0.2})
+    port = wait(agent.port, "its port is told")
+    paths = short_ones(agent, WARM)
+    before = psutil.Process(agent.pid).memory_info().rss
+    paths |= short_ones(agent, MEASURED)
+    wait(lambda: paths.isdisjoint(one["cgroup"] for one in agent.status()["containers"]), "all are forgotten")
+    wait(lambda: metric(port, BUDGETS) < WARM, "so they are in the kernel")
+    wait(lambda: not agent.status()["held"], "nothing waits for a name")
+    assert psutil.Process(agent.pid).memory_info().rss - before < GROWTH_BYTES
+    before_its_end = execs_by_path(agent)
+    assert agent.end() == 0, agent.said
+    each_once = dict.fromkeys(paths, 1)
+    assert [only(paths, seen) for seen in (before_its_end, execs_by_path(agent))] == [each_once, each_once]
+    assert Ledger(agent.log).gaps("agent.unjudged") == 0
+
+
+def only(paths: set[str], seen: Counter[str]) -> dict[str, int]:
+    return {path: seen[path] for path in paths}
+
+
+def short_ones(agent: Agent, count: int) -> set[str]:
+    """The paths of so many containers one after another, each with one program, when all of those are recorded."""
+    paths = {f"{POD}/{secrets.token_hex(32)}" for _ in range(count)}
+    for path in paths:
+        with cgroup(path):
+            run_in(path, "/bin/true")
+    wait(lambda: paths <= seen_paths(agent), "each one's program is recorded", 240)
+    return paths
+
+
+def execs_by_path(agent: Agent) -> Counter[str]:
+    """How many execs were recorded, by cgroup."""
+    records = [record for record in Ledger(agent.log).records if isinstance(record.event, Exec)]
+    return Counter(record.origin.container.cgroup_path for record in records if record.origin)
+
+
 def test_two_hundred_containers_at_once_are_all_seen(start_agent: MakeAgent, box: MakeBox) -> None:
     agent = start_agent()
     paths = [f"{POD}/{secrets.token_hex(32)}" for _ in range(AT_ONCE)]
@@ -113,5 +155,4 @@ def test_two_hundred_containers_at_once_are_all_seen(start_agent: MakeAgent, box
 
 def seen_paths(agent: Agent) -> set[str]:
     """Cgroups in which an exec was recorded."""
-    records = [record for record in Ledger(agent.log).records if isinstance(record.event, Exec)]
-    return {record.origin.container.cgroup_path for record in records if record.origin}
+    return set(execs_by_path(agent))

@@ -88,6 +88,20 @@ def test_an_unidentified_container_is_one_to_the_kernel_and_nameless_to_us() -> 
     assert (answer.container.runtime, answer.container.id) == ("unidentified", "")
 
 
+@pytest.mark.parametrize(
+    ("path", "handovers", "state"),
+    [(POD, 0, State.UNIDENTIFIED), ("/jobs/one", 0, State.HOST), ("/jobs/one", 1, State.UNIDENTIFIED)],
+)
+def test_one_that_ends_before_the_deadline_is_decided_then(path: str, handovers: int, state: State) -> None:
+    containers = table(Records(), path)
+    for _ in range(handovers):
+        containers.take_handover(handover())
+    assert containers.awaits(BOX)
+    containers.take_cgroup(removed())
+    assert [answer.state for answer in containers.answers()] == [state]
+    assert not containers.awaits(BOX)
+
+
 @pytest.mark.parametrize("path", [POD, "/jobs/one"])
 def test_a_record_that_comes_after_the_deadline_still_counts(path: str) -> None:
     records = Records()
