@@ -46,6 +46,7 @@ def status(agent: "Agent") -> dict[str, Any]:
             for one in agent.node.containers.live()
         ],
         "held": agent.life.held,
+        "hashes": agent.hashing.counts(),
         "losses": {f"{place} {what}".strip(): count for (place, what), count in agent.metrics.lost().items()},
         "counters": agent.flows.losses.counters(),
         "memory": {"budget_bytes": agent.settings.sensor.memory_bytes, "planned_bytes": sensor.sizes.memory_bytes()},

@@ -129,7 +129,7 @@ class Agent:
         self.node = app.node(
             self.settings, self.place.boot, app.runtimes(self.settings), lambda cgroup: cgroups.path_of(mount, cgroup)
         )
-        self.hashing = Hashing(self.node, self._see, str(self.settings.node.proc_root))
+        self.hashing = Hashing(self.node, self._see, self.settings)
         self._made.callback(self.hashing.close)
         self.decoder = Decoder(CODE_VARIABLES, self.node.name)
         self.reports = Reports(self.node.name)
@@ -190,7 +190,7 @@ class Agent:
             Timer("node", 0.01, lambda: self.life.tick(boot_ns()), self._node_is_due),
             Timer("findings", 1.0, lambda: self.outputs.findings.tick(boot_ns())),
             Timer("health", 1.0, self.health.beat),
-            Timer("hashes", 0.05, self.hashing.tick, lambda: self.hashing.worker.busy),
+            Timer("hashes", 0.05, self.hashing.tick, lambda: self.hashing.busy),
             Timer("policies", self.settings.policies.settle_s, self._reload_if_changed, self.changed.is_set),
             Timer("sweep", self.settings.sensor.sweep_interval_s, self.sweep),
             Timer("heartbeat", self.settings.heartbeat_s, self._heartbeat),

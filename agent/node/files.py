@@ -9,9 +9,12 @@ the kernel reported, and only then opened for reading; and compared again after 
 """
 
 import ctypes
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -27,6 +30,12 @@ _CHUNK = 1 << 20
 _OPENAT2 = 437
 _NO_SYMLINKS, _NO_MAGICLINKS, _BENEATH = 0x04, 0x02, 0x08
 _PR_SET_PDEATHSIG = 1
+_GETVERSION = (
+    2 << 30 | struct.calcsize("l") << 16 | ord("v") << 8 | 1
+)  # FS_IOC_GETVERSION; writes an int, whatever its number says
+_METACOPY = ("trusted.overlay.metacopy", "user.overlay.metacopy")
+_ESCAPE = re.compile(rb"\\([0-7]{3})")
+_LISTED = 4096  # entries of one folder that are looked at
 _INODE_BITS = (1 << 56) - 1  # overlayfs keeps the number of the layer in the highest bits (xino)
 
 
@@ -55,7 +64,7 @@ def sha256(place: str, path: str, expected: Identity, limit: int) -> str:
     try:
         size = _check(handle, expected)
         if size > limit:
-            raise OSError(27, "more bytes than the limit")
+            raise OSError(errno.EFBIG, "more bytes than the limit")
         return _hash_open(handle, expected, limit)
     finally:
         os.close(handle)
@@ -74,11 +83,74 @@ def head(path: str, limit: int) -> bytes:
         os.close(fd)
 
 
+def layers(mountinfo: bytes, device: str) -> list[str]:
+    """The lower folders of the overlay with this device (`0:52`), the highest first, as their runtime named them on the host.
+
+    Empty if one of them is for data only (`::`): then a file's bytes may lie elsewhere than its name.
+    """
+    for line in mountinfo.splitlines():
+        place, _, kind = line.partition(b" - ")
+        fields, words = place.split(), kind.split()
+        if len(fields) > 2 and fields[2] == device.encode() and len(words) > 2 and words[0] == b"overlay":
+            values = [option[9:] for option in words[2].split(b",") if option.startswith(b"lowerdir=")]
+            paths = [_plain(path) for value in values for path in value.split(b":")]
+            return [] if b"" in paths else [os.fsdecode(path) for path in paths if path.startswith(b"/")]
+    raise FileNotFoundError(errno.ENOENT, "no overlay of this device")
+
+
+def programs(layer: str, path: str, names: int) -> list[tuple[str, int]]:
+    """Name and size of the executable plain files in a folder of a layer: each inode once, at most so many.
+
+    Also no more than one answer holds.
+    """
+    handle = _open_below(layer, path)
+    try:
+        fd = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    finally:
+        os.close(handle)
+    found: dict[int, tuple[str, int]] = {}
+    room = MESSAGE
+    try:
+        with os.scandir(fd) as entries:
+            for _, entry in zip(range(_LISTED), entries, strict=False):
+                one = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(one.st_mode) and one.st_mode & 0o111:
+                    found.setdefault(one.st_ino, (entry.name, one.st_size))
+                    room -= 6 * len(entry.name) + 64  # as JSON, at most
+                if len(found) >= names or room < MESSAGE // 8:
+                    break
+    finally:
+        os.close(fd)
+    return list(found.values())
+
+
+def identified(layer: str, path: str, limit: int) -> dict[str, Any]:
+    """The hash of a file of a layer, and all that the kernel will know it by. Raises as `sha256` does."""
+    handle = _open_below(layer, path)
+    try:
+        found = os.fstat(handle)
+        expected = Identity([found.st_dev], found.st_ino, found.st_ctime_ns)
+        if _check(handle, expected) > limit:
+            raise OSError(errno.EFBIG, "more bytes than the limit")
+        generation = _generation(handle)
+        device = os.major(found.st_dev) << 20 | os.minor(found.st_dev)
+        digest = _hash_open(handle, expected, limit)
+    finally:
+        os.close(handle)
+    return {"id": (device, found.st_ino, generation, found.st_ctime_ns), "sha256": digest}
+
+
 def answer(request: dict[str, Any]) -> bytes:
     """What a request asks for, or an exception."""
     match request["do"]:
         case "sha256":
             return _first_that_is(request).encode()
+        case "layers":
+            return json.dumps(_layers_in_any(request["mountinfos"], request["device"])).encode()
+        case "programs":
+            return json.dumps(programs(request["layer"], request["path"], request["names"])).encode()
+        case "identified":
+            return json.dumps(identified(request["layer"], request["path"], request["limit"])).encode()
         case "cmdline":
             return head(f"{request['proc']}/{request['pid']}/cmdline", CMDLINE)
         case "mountinfo":
@@ -97,6 +169,38 @@ def _first_that_is(request: dict[str, Any]) -> str:
         except (OSError, NotThatFileError) as error:
             problem = error
     raise problem
+
+
+def _layers_in_any(mountinfos: list[str], device: str) -> list[str]:
+    """The process may be gone; the host often shows the same mount."""
+    problem: OSError = FileNotFoundError(errno.ENOENT, "no mount table")
+    for path in mountinfos:
+        try:
+            return layers(head(path, MOUNTINFO), device)
+        except OSError as error:
+            problem = error
+    raise problem
+
+
+def _plain(text: bytes) -> bytes:
+    """Without the kernel's octal escapes."""
+    return _ESCAPE.sub(lambda found: bytes([int(found[1], 8) & 255]), text)
+
+
+def _generation(handle: int) -> int:
+    """The inode's generation. Raises OSError where the filesystem does not tell it.
+
+    Raises NotThatFileError for a file whose bytes lie elsewhere: a lower file of an overlay may hold nothing but the attributes
+    of another one (metacopy), and then begins with a hole.
+    """
+    fd = os.open(f"/proc/self/fd/{handle}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if set(_METACOPY).intersection(os.listxattr(fd)) or os.lseek(fd, 0, os.SEEK_DATA):
+            raise NotThatFileError("only the attributes of another file")
+        generation: int = struct.unpack_from("=I", fcntl.ioctl(fd, _GETVERSION, bytes(struct.calcsize("l"))))[0]
+        return generation
+    finally:
+        os.close(fd)
 
 
 def _open_below(place: str, path: str) -> int:
@@ -122,7 +226,7 @@ def _hash_open(handle: int, expected: Identity, limit: int) -> str:
             whole.update(piece)
             left -= len(piece)
         if not left:
-            raise OSError(27, "more bytes than the limit")
+            raise OSError(errno.EFBIG, "more bytes than the limit")
         _check(fd, expected)
         return whole.hexdigest()
     finally:

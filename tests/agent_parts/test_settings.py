@@ -95,7 +95,7 @@ def test_every_setting_has_a_sentence_and_its_own_variable() -> None:
 
 
 def test_the_unit_of_a_number_is_in_its_name() -> None:
-    counted = {"port", "connections", "containers", "windows", "flows", "rate", "burst"}
+    counted = {"port", "connections", "containers", "windows", "programs", "flows", "rate", "burst"}
     for dotted, part, name in names():
         if part.model_fields[name].annotation in (int, float):
             assert name.endswith(("_bytes", "_s")) or name in counted, dotted
