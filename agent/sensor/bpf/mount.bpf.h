@@ -5,7 +5,7 @@
 #ifndef VEDETTE_MOUNT_BPF_H
 #define VEDETTE_MOUNT_BPF_H
 
-#include "change.bpf.h"
+#include "change_claim.bpf.h"
 #include "open.bpf.h"
 
 /* Numbers that are the same on every machine. */

@@ -1,0 +1,148 @@
+/* A stamp: which inode a call is about to change, and its names until now. */
+#ifndef VEDETTE_CHANGE_TOUCH_BPF_H
+#define VEDETTE_CHANGE_TOUCH_BPF_H
+
+#include "change.bpf.h"
+
+/* overlayfs works on its layers with the credentials of whoever mounted it. A request of io_uring may have its own. */
+static __always_inline bool is_overridden(struct task_struct *task, u64 request)
+{
+	u64 cred = (u64)task->cred;
+
+	if (cred == (u64)task->real_cred)
+		return false;
+	return !request || cred != (u64)AS(io_kiocb, request)->creds;
+}
+
+static __always_inline u64 first_alias(u64 inode)
+{
+	u64 node = (u64)AS(inode, inode)->i_dentry.first;
+
+	return node ? node - bpf_core_field_offset(struct dentry, d_u.d_alias) : 0;
+}
+
+static __always_inline u64 next_alias(u64 dentry)
+{
+	u64 node = (u64)AS(dentry, dentry)->d_u.d_alias.next;
+
+	return node ? node - bpf_core_field_offset(struct dentry, d_u.d_alias) : 0;
+}
+
+GLOBAL u64 names_of(struct view *v)
+{
+	struct view copy = {};
+
+	if (!v)
+		return 0;
+	copy.dentry = v->dentry;
+	copy.superblock = v->superblock;
+	copy.magic = v->magic;
+	copy.top = v->top;
+	return hash_names(&copy);
+}
+
+static __always_inline void keep_aliases(struct touched *t, u64 dentry, bool names)
+{
+	u64 first = t->view.dentry;
+	u32 n = 0;
+
+	for (int i = 0; i < ALIASES; i++) {
+		if (!dentry)
+			break;
+		t->alias[i].dentry = t->view.dentry = dentry;
+		t->alias[i].names = names ? names_of(&t->view) : 0;
+		n = i + 1;
+		dentry = next_alias(dentry);
+	}
+	t->aliases = n;
+	t->view.dentry = first;
+}
+
+static __always_inline void keep_leaf(struct touched *t, u64 dentry)
+{
+	struct dentry *d = AS(dentry, dentry);
+	u64 length = d->d_name.len;
+
+	t->view.leaf_length = length & NAME_MAX;
+	bpf_probe_read_kernel(t->leaf, length & NAME_MAX, d->d_name.name);
+}
+
+static __always_inline void touch(struct touched *t, struct proc *p, u64 inode, bool inner, bool rename)
+{
+	struct inode *i = AS(inode, inode);
+	u64 dentry = first_alias(inode);
+
+	t->view.inode = inode;
+	t->view.superblock = (u64)i->i_sb;
+	t->ino = i->i_ino;
+	t->mode = i->i_mode;
+	t->owner = i->i_uid.val;
+	t->fresh = !dentry;
+	t->inner = inner;
+	t->again = 0;
+	t->aliases = 0;
+	if (!dentry)
+		return;
+	t->folder = (u64)AS(dentry, dentry)->d_parent;
+	if (!inner)
+		view_for(&t->view, inode, dentry, p);
+	keep_aliases(t, dentry, !inner);
+	if (rename)
+		keep_leaf(t, dentry);
+}
+
+/* Which row an inode goes into; TOUCHED: none. A call on attributes changes one inode, the last that is stamped: on filesystems
+ * of a network the folders on the way are only refreshed. */
+static __always_inline u32 row_for(struct changing *c, u64 inode)
+{
+	if (is_attribute(c->operation))
+		return 0;
+	for (u32 i = 0; i < TOUCHED; i++)
+		if (i < c->count && c->touched[i].view.inode == inode)
+			return i;
+	return c->count < TOUCHED ? c->count : TOUCHED;
+}
+
+/* c->stamped */
+GLOBAL int note_touched(struct changing *c, struct proc *p, u32 overridden)
+{
+	u32 magic, row, operation;
+	struct touched *t;
+	u64 inode, alias;
+	bool inner;
+
+	if (!c || !p)
+		return 0;
+	inode = c->stamped;
+	magic = AS(inode, inode)->i_sb->s_magic;
+	inner = overridden && magic != MAGIC_OVERLAY;
+	operation = c->operation;
+	if (magic == MAGIC_PIPE || magic == MAGIC_SOCKET) {
+		c->ignored = 1;
+		return 0;
+	}
+	if (inner && operation != OPERATION_LINK && operation != OPERATION_UNLINK && operation != OPERATION_RMDIR)
+		return 0;
+	alias = first_alias(inode);
+	if (is_attribute(operation) && !alias)
+		return 0;
+	row = row_for(c, inode);
+	if (row >= TOUCHED) {
+		count(COUNTER_TOUCHED_CUT);
+		return 0;
+	}
+	t = &c->touched[row & (TOUCHED - 1)];
+	if (row < c->count && !is_attribute(operation)) {
+		t->again |= alias != 0;
+		if (t->inner)
+			keep_aliases(t, alias, false); /* a whiteout gets its place only after it was made */
+		if (!t->fresh || !alias || is_making(operation))
+			return 0; /* else it was read from disk, and only now it is changed */
+	}
+	touch(t, p, inode, inner, operation == OPERATION_RENAME);
+	if (row >= c->count)
+		c->count = row + 1;
+	return 0;
+}
+
+#endif
