@@ -84,7 +84,7 @@ static __always_inline void find_made(struct changing *c, struct touched *t, str
 	    !is_touched(c, (u64)AS(dentry, dentry)->d_parent->d_inode))
 		return;
 	t->ino = AS(inode, inode)->i_ino;
-	view_for(&c->file, inode, dentry, p);
+	view_seldom(&c->file, inode, dentry, p);
 	tell(c, t, p);
 }
 

@@ -41,11 +41,16 @@ GLOBAL u64 names_of(struct view *v)
 	return hash_names(&copy);
 }
 
-static __always_inline void keep_aliases(struct touched *t, u64 dentry, bool names)
+/* Of t->view.inode. */
+GLOBAL int keep_aliases(struct touched *t, u32 names)
 {
-	u64 first = t->view.dentry;
+	u64 first, dentry;
 	u32 n = 0;
 
+	if (!t)
+		return 0;
+	first = t->view.dentry;
+	dentry = first_alias(t->view.inode);
 	for (int i = 0; i < ALIASES; i++) {
 		if (!dentry)
 			break;
@@ -56,6 +61,7 @@ static __always_inline void keep_aliases(struct touched *t, u64 dentry, bool nam
 	}
 	t->aliases = n;
 	t->view.dentry = first;
+	return 0;
 }
 
 static __always_inline void keep_leaf(struct touched *t, u64 dentry)
@@ -85,17 +91,19 @@ static __always_inline void touch(struct touched *t, struct proc *p, u64 inode, 
 		return;
 	t->folder = (u64)AS(dentry, dentry)->d_parent;
 	if (!inner)
-		view_for(&t->view, inode, dentry, p);
-	keep_aliases(t, dentry, !inner);
+		view_seldom(&t->view, inode, dentry, p);
+	keep_aliases(t, !inner);
 	if (rename)
 		keep_leaf(t, dentry);
 }
 
-/* Which row an inode goes into; TOUCHED: none. A call on attributes changes one inode, the last that is stamped: on filesystems
+/* Which row the stamped inode goes into; TOUCHED: none. A call on attributes changes one inode, the last that is stamped: on filesystems
  * of a network the folders on the way are only refreshed. */
-static __always_inline u32 row_for(struct changing *c, u64 inode)
+GLOBAL u32 row_for(struct changing *c)
 {
-	if (is_attribute(c->operation))
+	u64 inode = c ? c->stamped : 0;
+
+	if (!c || is_attribute(c->operation))
 		return 0;
 	for (u32 i = 0; i < TOUCHED; i++)
 		if (i < c->count && c->touched[i].view.inode == inode)
@@ -126,7 +134,7 @@ GLOBAL int note_touched(struct changing *c, struct proc *p, u32 overridden)
 	alias = first_alias(inode);
 	if (is_attribute(operation) && !alias)
 		return 0;
-	row = row_for(c, inode);
+	row = row_for(c);
 	if (row >= TOUCHED) {
 		count(COUNTER_TOUCHED_CUT);
 		return 0;
@@ -135,7 +143,7 @@ GLOBAL int note_touched(struct changing *c, struct proc *p, u32 overridden)
 	if (row < c->count && !is_attribute(operation)) {
 		t->again |= alias != 0;
 		if (t->inner)
-			keep_aliases(t, alias, false); /* a whiteout gets its place only after it was made */
+			keep_aliases(t, false); /* a whiteout gets its place only after it was made */
 		if (!t->fresh || !alias || is_making(operation))
 			return 0; /* else it was read from disk, and only now it is changed */
 	}

@@ -72,10 +72,10 @@ static __always_inline void tell_mount(struct changing *c, struct proc *p, u64 m
 	struct mount *m = AS(mount, mount);
 	struct dentry *root = m->mnt.mnt_root, *point = m->mnt_mountpoint;
 
-	view_for(&c->file, (u64)root->d_inode, (u64)root, p);
+	view_seldom(&c->file, (u64)root->d_inode, (u64)root, p);
 	c->target.layer = 0;
 	if ((u64)m->mnt_parent != mount) /* else it is in no tree */
-		view_for(&c->target, (u64)point->d_inode, (u64)point, p);
+		view_seldom(&c->target, (u64)point->d_inode, (u64)point, p);
 	tell_change(c, p);
 }
 

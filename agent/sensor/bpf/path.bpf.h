@@ -255,13 +255,22 @@ static __always_inline u32 superblock_kind(u64 container, u64 superblock)
 	return kind ? *kind : SUPERBLOCK_UNKNOWN;
 }
 
+/* v->inode, v->dentry */
+GLOBAL int view_exactly(struct view *v, u64 container)
+{
+	if (!v)
+		return 0;
+	v->superblock = (u64)AS(inode, v->inode)->i_sb;
+	v->top = v->leaf = 0;
+	examine(v, superblock_kind(container, v->superblock), true);
+	return 0;
+}
+
 static __always_inline void view_dentry(struct view *v, u64 inode, u64 dentry, u64 container)
 {
 	v->inode = inode;
 	v->dentry = dentry;
-	v->superblock = (u64)AS(inode, inode)->i_sb;
-	v->top = v->leaf = 0;
-	examine(v, superblock_kind(container, v->superblock), true);
+	view_exactly(v, container);
 }
 
 /* A mapping of an overlay file holds overlay's inner file; the user's file is behind it in struct backing_file. The mode bit that

@@ -27,7 +27,7 @@ static __always_inline void fill_unix(struct unix_event *e, const struct flow_ke
 }
 
 /* First sight of a peer, or one that waits for its answer. */
-NOINLINE int novel_peer(struct flow_key *key, struct peer *peer, struct proc *p)
+GLOBAL int novel_peer(struct flow_key *key, struct peer *peer, struct proc *p)
 {
 	struct parent_look look = { .p = p };
 	struct admission a = {};
@@ -117,7 +117,7 @@ static __always_inline void linked(struct proc *p, struct sock *sk, u32 flags)
 		return; /* disconnected: connect with AF_UNSPEC */
 	dentry = (u64)them->path.dentry;
 	if (dentry) {
-		view_for(&found.v, (u64)AS(dentry, dentry)->d_inode, dentry, p);
+		view_seldom(&found.v, (u64)AS(dentry, dentry)->d_inode, dentry, p);
 		found.v.flags |= flags;
 		reached(p, &found);
 		return;
