@@ -16,7 +16,7 @@ static __always_inline void changed_files(struct changing *c, struct proc *p, st
 
 	c->remove_folder = operation == OPERATION_RMDIR;
 	if (operation == OPERATION_UNLINK && place == PLACE_SECOND)
-		c->remove_folder = ((compat ? compat_argument(regs, 2) : argument(regs, 2)) & AT_REMOVEDIR) != 0;
+		c->remove_folder = (argument_of(regs, 2, compat) & AT_REMOVEDIR) != 0;
 	conclude(c, p);
 	if (c->told || c->ignored)
 		return;
@@ -26,13 +26,16 @@ static __always_inline void changed_files(struct changing *c, struct proc *p, st
 	tell_claim(c, p);
 }
 
-static __always_inline int changed(struct pt_regs *regs, long ret, bool compat)
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(both_change, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 call = changing_call(task, regs), operation = call & 31;
 	struct proc *p = current_proc();
+	bool compat = in_compat_call();
 	struct changing *c;
 
+	ret = result_of(ret, compat);
 	if (!p || p->by.session == SESSION_RUNTIME)
 		return 0;
 	c = bpf_task_storage_get(&changings, task, 0, ret < 0 ? 0 : BPF_LOCAL_STORAGE_GET_F_CREATE);
@@ -49,16 +52,4 @@ static __always_inline int changed(struct pt_regs *regs, long ret, bool compat)
 	}
 	c->operation = 0; /* the next call starts afresh */
 	return 0;
-}
-
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_change, struct pt_regs *regs, long ret)
-{
-	return changed(regs, ret, false);
-}
-
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(compat_change, struct pt_regs *regs, long ret)
-{
-	return changed(regs, (s32)ret, true);
 }

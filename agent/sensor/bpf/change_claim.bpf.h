@@ -2,6 +2,7 @@
 #ifndef VEDETTE_CHANGE_CLAIM_BPF_H
 #define VEDETTE_CHANGE_CLAIM_BPF_H
 
+#include "call.bpf.h"
 #include "change_event.bpf.h"
 
 static __always_inline void append_claimed(struct scratch *s, struct changing *c, u64 name)
@@ -60,24 +61,22 @@ GLOBAL int tell_claim(struct changing *c, struct proc *p)
 	return 0;
 }
 
-/* Which names a call was given; `n` of 0 to 3 is a constant in each branch. */
+/* Which names a call was given. */
 static __always_inline void read_claim(struct changing *c, struct pt_regs *regs, u32 place, bool two, bool compat)
 {
-#define ARGUMENT(n) (compat ? compat_argument(regs, n) : argument(regs, n))
 	c->claimed = c->claimed_second = 0;
 	if (place == PLACE_FIRST) {
-		c->claimed = ARGUMENT(0);
-		c->claimed_second = two ? ARGUMENT(1) : 0;
+		c->claimed = argument_of(regs, 0, compat);
+		c->claimed_second = two ? argument_of(regs, 1, compat) : 0;
 	} else if (place == PLACE_SECOND) {
-		c->claimed = ARGUMENT(1);
-		c->claimed_second = two ? ARGUMENT(3) : 0;
+		c->claimed = argument_of(regs, 1, compat);
+		c->claimed_second = two ? argument_of(regs, 3, compat) : 0;
 	} else if (place == PLACE_THIRD) {
-		c->claimed = ARGUMENT(2);
+		c->claimed = argument_of(regs, 2, compat);
 	} else if (place == PLACE_TARGET) {
-		c->claimed = two ? ARGUMENT(0) : ARGUMENT(1);
-		c->claimed_second = two ? ARGUMENT(1) : 0;
+		c->claimed = two ? argument_of(regs, 0, compat) : argument_of(regs, 1, compat);
+		c->claimed_second = two ? argument_of(regs, 1, compat) : 0;
 	}
-#undef ARGUMENT
 }
 
 #endif

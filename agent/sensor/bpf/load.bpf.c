@@ -3,6 +3,7 @@
  * The mapping is the truth, not the descriptor argument: the vma at the returned address holds the file. Memory without a file
  * is a JIT's and no load.
  */
+#include "call.bpf.h"
 #include "load.bpf.h"
 
 #define PROT_READ 1
@@ -83,33 +84,22 @@ static __always_inline int mapped(u64 address, u64 length)
 }
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_mmap, struct pt_regs *regs, long ret)
+int BPF_PROG(both_mmap, struct pt_regs *regs, long ret)
 {
-	if (!may_execute(argument(regs, 2)) || argument(regs, 3) & MAP_ANONYMOUS || (u64)ret >= -4095ull)
+	bool compat = in_compat_call();
+
+	if (!may_execute(argument_of(regs, 2, compat)) || argument_of(regs, 3, compat) & MAP_ANONYMOUS ||
+	    (u64)result_of(ret, compat) >= -4095ull)
 		return 0;
-	return mapped(ret, 1);
+	return mapped(compat ? (u32)ret : ret, 1);
 }
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_mprotect, struct pt_regs *regs, long ret)
+int BPF_PROG(both_mprotect, struct pt_regs *regs, long ret)
 {
-	if (!may_execute(argument(regs, 2)) || ret)
-		return 0;
-	return mapped(argument(regs, 0), argument(regs, 1));
-}
+	bool compat = in_compat_call();
 
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(compat_mmap, struct pt_regs *regs, long ret)
-{
-	if (!may_execute(compat_argument(regs, 2)) || compat_argument(regs, 3) & MAP_ANONYMOUS || (u32)ret >= -4095u)
+	if (!may_execute(argument_of(regs, 2, compat)) || result_of(ret, compat))
 		return 0;
-	return mapped((u32)ret, 1);
-}
-
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(compat_mprotect, struct pt_regs *regs, long ret)
-{
-	if (!may_execute(compat_argument(regs, 2)) || ret)
-		return 0;
-	return mapped(compat_argument(regs, 0), compat_argument(regs, 1));
+	return mapped(argument_of(regs, 0, compat), argument_of(regs, 1, compat));
 }

@@ -56,15 +56,15 @@ static __always_inline u64 find_mount(struct changing *c, struct task_struct *ta
 {
 	u64 nr = call_number(regs);
 
-#define ARGUMENT(n) (compat ? compat_argument(regs, n) : argument(regs, n))
 	if (c->operation != OPERATION_MOUNT || nr == NR_MOUNT_SETATTR)
 		return 0;
 	if (nr == NR_FSMOUNT)
 		return mount_of_descriptor(c, task, ret);
 	if (nr == NR_MOVE_MOUNT)
-		return ARGUMENT(4) & FROM_DESCRIPTOR ? mount_of_descriptor(c, task, ARGUMENT(0)) : 0;
-	return adds_one(ARGUMENT(3)) ? newest_mount(task) : 0;
-#undef ARGUMENT
+		return argument_of(regs, 4, compat) & FROM_DESCRIPTOR
+			       ? mount_of_descriptor(c, task, argument_of(regs, 0, compat))
+			       : 0;
+	return adds_one(argument_of(regs, 3, compat)) ? newest_mount(task) : 0;
 }
 
 static __always_inline void tell_mount(struct changing *c, struct proc *p, u64 mount)
