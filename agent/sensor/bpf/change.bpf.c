@@ -14,9 +14,6 @@ static __always_inline void changed_files(struct changing *c, struct proc *p, st
 {
 	u32 operation = c->operation;
 
-	c->remove_folder = operation == OPERATION_RMDIR;
-	if (operation == OPERATION_UNLINK && place == PLACE_SECOND)
-		c->remove_folder = (argument_of(regs, 2, compat) & AT_REMOVEDIR) != 0;
 	conclude(c, p);
 	if (c->told || c->ignored)
 		return;
@@ -43,7 +40,7 @@ int BPF_PROG(both_change, struct pt_regs *regs, long ret)
 		return 0;
 	if (ret >= 0) {
 		if (c->operation != operation)
-			start(c, operation, 0);
+			start_call(c, call, regs, compat);
 		c->how = compat ? FILE_COMPAT : 0;
 		if (operation == OPERATION_MOUNT || operation == OPERATION_UNMOUNT)
 			mounted(c, p, regs, call >> 5, ret, compat);

@@ -12,12 +12,17 @@
 #ifndef VEDETTE_CHANGE_BPF_H
 #define VEDETTE_CHANGE_BPF_H
 
+#include "call.bpf.h"
 #include "file.bpf.h"
 
 #define TOUCHED 8 /* inodes that one call changes: rename has four, and overlayfs adds its own */
 #define ALIASES 4 /* names of one inode that are looked at; a power of two */
 #define NAME_MAX 255
 #define AT_REMOVEDIR 0x200
+#define MODE_TYPE 0170000
+#define MODE_FOLDER 0040000
+#define MODE_LINK 0120000
+#define MODE_CHARACTER 0020000
 
 /* By call number: enum operation | enum name_place << 5. Set before load: agent/sensor/calls.py. */
 const volatile u8 changing_calls[512] = {};
@@ -47,7 +52,7 @@ struct touched {
 	u8 fresh; /* had no name yet: just made, or only now read from disk */
 	u8 inner; /* overlayfs working on its own upper layer */
 	u8 again; /* was stamped once more when it had a name */
-	u8 pad;
+	u8 aside; /* a folder whose entries change, not what the call is about: of it only the inode is kept */
 	char leaf[NAME_MAX + 1]; /* rename: its name before */
 };
 
@@ -96,6 +101,17 @@ static __always_inline void start(struct changing *c, u32 operation, u64 request
 	c->operation = operation;
 	c->request = request;
 	c->count = c->told = c->ignored = c->remove_folder = c->how = 0;
+}
+
+/* `call`: as in changing_calls. */
+static __always_inline void start_call(struct changing *c, u32 call, struct pt_regs *regs, bool compat)
+{
+	u32 operation = call & 31;
+
+	start(c, operation, 0);
+	c->remove_folder = operation == OPERATION_RMDIR;
+	if (operation == OPERATION_UNLINK && call >> 5 == PLACE_SECOND)
+		c->remove_folder = (argument_of(regs, 2, compat) & AT_REMOVEDIR) != 0;
 }
 
 /* Which call a task is in, by changing_calls; 0: one that changes no file. */

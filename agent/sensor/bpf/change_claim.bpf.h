@@ -2,7 +2,6 @@
 #ifndef VEDETTE_CHANGE_CLAIM_BPF_H
 #define VEDETTE_CHANGE_CLAIM_BPF_H
 
-#include "call.bpf.h"
 #include "change_event.bpf.h"
 
 static __always_inline void append_claimed(struct scratch *s, struct changing *c, u64 name)

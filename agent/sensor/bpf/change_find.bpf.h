@@ -100,7 +100,7 @@ static long conclude_step(u32 i, struct conclusion *x)
 	u32 operation = c->operation;
 	bool inner = i >= TOUCHED;
 
-	if ((i & (TOUCHED - 1)) >= c->count || t->inner != inner)
+	if ((i & (TOUCHED - 1)) >= c->count || t->inner != inner || t->aside)
 		return 0;
 	c->target.layer = 0;
 	if (inner && operation == OPERATION_LINK && !c->told)

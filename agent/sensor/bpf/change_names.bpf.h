@@ -5,11 +5,6 @@
 #include "change_event.bpf.h"
 #include "change_touch.bpf.h"
 
-#define MODE_TYPE 0170000
-#define MODE_FOLDER 0040000
-#define MODE_LINK 0120000
-#define MODE_CHARACTER 0020000
-
 /* The same inode is still there. */
 static __always_inline bool is_alive(struct touched *t)
 {

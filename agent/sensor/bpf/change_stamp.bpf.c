@@ -9,15 +9,16 @@
 static __always_inline int stamped(u64 inode)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	struct pt_regs *regs;
 	struct changing *c;
 	struct proc *p;
-	u32 operation;
+	u32 call;
 
 	if (task->flags & PF_IO_WORKER) /* its registers are those of the call that made it */
 		return stamped_by_worker(task, inode);
-	operation = changing_call(task, regs) & 31;
-	if (!operation)
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	call = changing_call(task, regs);
+	if (!call)
 		return 0;
 	p = current_proc();
 	if (!p || p->by.session == SESSION_RUNTIME)
@@ -27,8 +28,8 @@ static __always_inline int stamped(u64 inode)
 		count(COUNTER_NO_RECORD);
 		return 0;
 	}
-	if (c->operation != operation)
-		start(c, operation, 0);
+	if (c->operation != (call & 31))
+		start_call(c, call, regs, is_compat(task));
 	c->stamped = inode;
 	return note_touched(c, p, is_overridden(task, 0));
 }

@@ -41,7 +41,7 @@ GLOBAL u64 names_of(struct view *v)
 	return hash_names(&copy);
 }
 
-/* Of t->view.inode. */
+/* Of t->view.inode. Without `names` only which they are. The first is the view's own, whose names are hashed already. */
 GLOBAL int keep_aliases(struct touched *t, u32 names)
 {
 	u64 first, dentry;
@@ -55,7 +55,7 @@ GLOBAL int keep_aliases(struct touched *t, u32 names)
 		if (!dentry)
 			break;
 		t->alias[i].dentry = t->view.dentry = dentry;
-		t->alias[i].names = names ? names_of(&t->view) : 0;
+		t->alias[i].names = !names ? 0 : i ? names_of(&t->view) : t->view.names;
 		n = i + 1;
 		dentry = next_alias(dentry);
 	}
@@ -73,8 +73,18 @@ static __always_inline void keep_leaf(struct touched *t, u64 dentry)
 	bpf_probe_read_kernel(t->leaf, length & NAME_MAX, d->d_name.name);
 }
 
-static __always_inline void touch(struct touched *t, struct proc *p, u64 inode, bool inner, bool rename)
+/* unlink and link take no folder (EISDIR, EPERM); what makes a name is about the inode that has none yet. */
+static __always_inline bool is_aside(struct changing *c, u32 mode)
 {
+	if ((mode & MODE_TYPE) == MODE_FOLDER &&
+	    (c->operation == OPERATION_LINK || (c->operation == OPERATION_UNLINK && !c->remove_folder)))
+		return true;
+	return is_making(c->operation);
+}
+
+static __always_inline void touch(struct changing *c, struct touched *t, struct proc *p, bool inner)
+{
+	u64 inode = c->stamped;
 	struct inode *i = AS(inode, inode);
 	u64 dentry = first_alias(inode);
 
@@ -87,13 +97,14 @@ static __always_inline void touch(struct touched *t, struct proc *p, u64 inode, 
 	t->inner = inner;
 	t->again = 0;
 	t->aliases = 0;
-	if (!dentry)
+	t->aside = dentry && !inner && is_aside(c, t->mode);
+	if (!dentry || t->aside)
 		return;
 	t->folder = (u64)AS(dentry, dentry)->d_parent;
 	if (!inner)
 		view_seldom(&t->view, inode, dentry, p);
 	keep_aliases(t, !inner);
-	if (rename)
+	if (c->operation == OPERATION_RENAME)
 		keep_leaf(t, dentry);
 }
 
@@ -147,7 +158,7 @@ GLOBAL int note_touched(struct changing *c, struct proc *p, u32 overridden)
 		if (!t->fresh || !alias || is_making(operation))
 			return 0; /* else it was read from disk, and only now it is changed */
 	}
-	touch(t, p, inode, inner, operation == OPERATION_RENAME);
+	touch(c, t, p, inner);
 	if (row >= c->count)
 		c->count = row + 1;
 	return 0;

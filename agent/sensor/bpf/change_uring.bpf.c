@@ -35,6 +35,7 @@ int BPF_PROG(on_io_uring_submitted, struct io_kiocb *req)
 		return 0;
 	start(c, operation, request);
 	c->how = FILE_URING;
+	c->remove_folder = operation == OPERATION_UNLINK && AS(io_unlink, request)->flags & AT_REMOVEDIR;
 	c->ring = (u64)AS(io_kiocb, request)->ctx;
 	c->user_data = AS(io_kiocb, request)->cqe.user_data;
 	return 0;
@@ -54,10 +55,8 @@ int BPF_PROG(on_io_uring_change, struct io_ring_ctx *ring, void *req, struct io_
 	c = bpf_map_lookup_elem(&ring_changings, &request);
 	if (!c)
 		return 0;
-	if (p && AS(io_uring_cqe, cqe)->res >= 0) {
-		c->remove_folder = c->operation == OPERATION_UNLINK && AS(io_unlink, request)->flags & AT_REMOVEDIR;
+	if (p && AS(io_uring_cqe, cqe)->res >= 0)
 		conclude(c, p);
-	}
 	bpf_map_delete_elem(&ring_changings, &request);
 	return 0;
 }
