@@ -11,6 +11,8 @@
 #define MAP_ANONYMOUS 0x20
 #define READ_IMPLIES_EXEC 0x0400000
 
+#define COMPAT_NR_MMAP 90
+
 #define MAPPINGS_MAX 32 /* that one mprotect may cover; more are counted */
 
 struct mapping {
@@ -83,13 +85,20 @@ static __always_inline int mapped(u64 address, u64 length)
 	return 0;
 }
 
+/* i386's first mmap has its arguments in the program's memory, where another thread may change them: there the mapping alone tells. */
+static __always_inline bool asks_for_code(struct pt_regs *regs, bool compat)
+{
+	if (compat && call_number(regs) == COMPAT_NR_MMAP)
+		return true;
+	return may_execute(argument_of(regs, 2, compat)) && !(argument_of(regs, 3, compat) & MAP_ANONYMOUS);
+}
+
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(both_mmap, struct pt_regs *regs, long ret)
 {
 	bool compat = in_compat_call();
 
-	if (!may_execute(argument_of(regs, 2, compat)) || argument_of(regs, 3, compat) & MAP_ANONYMOUS ||
-	    (u64)result_of(ret, compat) >= -4095ull)
+	if (!asks_for_code(regs, compat) || (u64)result_of(ret, compat) >= -4095ull)
 		return 0;
 	return mapped(compat ? (u32)ret : ret, 1);
 }
