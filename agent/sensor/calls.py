@@ -1,7 +1,7 @@
 """System call numbers, and which program cares for which call.
 
 The dispatcher (bpf/call.bpf.c) tail-calls by number. Programs named compat_* are for 32-bit calls on a 64-bit kernel, which
-have numbers of their own. A test compares the tables with the C library's headers.
+have numbers of their own; those named both_* serve either. A test compares the tables with the C library's headers.
 """
 
 from collections.abc import Mapping
@@ -94,18 +94,22 @@ _FAMILIES = {
 CALLS: Mapping[str, Mapping[str, int]] = {"x86_64": _X86_64, "aarch64": _ARM64}
 COMPAT_CALLS: Mapping[str, Mapping[str, int]] = {"x86_64": _I386, "aarch64": _ARM}
 TABLES = {"call": ("by_call", CALLS), "compat": ("by_compat_call", COMPAT_CALLS)}
+_KINDS = {"call": ("call",), "compat": ("compat",), "both": ("call", "compat")}  # how a program's name begins → its tables
 
 
 def is_target(program: str) -> bool:
     """Whether the program is tail-called by a system call's number and never attached itself."""
-    return program.partition("_")[0] in TABLES and "_" in program
+    return program.partition("_")[0] in _KINDS and "_" in program
 
 
-def numbers(program: str, machine: str) -> list[int]:
-    """The calls that the program is for, on this machine. KeyError where no table knows program or machine."""
-    table, _, family = program.partition("_")
-    known = TABLES[table][1][machine]
-    return [known[name] for name in _FAMILIES[family] if name in known]
+def slots(program: str, machine: str) -> list[tuple[str, int]]:
+    """Where the program stands on this machine: tables (call, compat) and call numbers.
+
+    KeyError where we know no such kind or family, or not this machine.
+    """
+    kind, _, family = program.partition("_")
+    known = {table: TABLES[table][1][machine] for table in _KINDS[kind]}
+    return [(table, numbers[name]) for table, numbers in known.items() for name in _FAMILIES[family] if name in numbers]
 
 
 def changes(table: str, machine: str, size: int = 512) -> bytes:

@@ -41,7 +41,7 @@ class Sensor:
 
     @classmethod
     def open(cls, path: Path | None = None, settings: Settings | None = None, library: Libbpf | None = None) -> "Sensor":
-        """Load and attach. Some 2 s of wall time, mostly the verifier's.
+        """Load and attach. Some 1 s of wall time, mostly the verifier's.
 
         Raises SensorError where the sensor can be no use here: no BTF, no rights, no cgroups, or a vital program refused.
         Whatever else is missing is in `hooks`.
@@ -73,10 +73,9 @@ class Sensor:
         self.hooks = [*out.values(), *self._attached(programs)]
 
     def _fill(self, program: Program) -> None:
-        table = self.map(calls.TABLES[program.name.partition("_")[0]][0])
         descriptor = _U32.pack(self._object.descriptor(program.name))
-        for number in calls.numbers(program.name, platform.machine()):
-            table.put(_U32.pack(number), descriptor)
+        for table, number in calls.slots(program.name, platform.machine()):
+            self.map(calls.TABLES[table][0]).put(_U32.pack(number), descriptor)
 
     def _attached(self, programs: Sequence[Program]) -> list[Hook]:
         wanted = [it for it in programs if hooks.attaches(it.name, it.place)]

@@ -126,7 +126,7 @@ def _bits(programs: Iterable[str], table: str) -> bytes:
     """Which system calls the dispatcher has to look up: bit n is call n."""
     bits = 0
     for program in programs:
-        if calls.is_target(program) and program.startswith(f"{table}_"):
-            for number in calls.numbers(program, platform.machine()):
-                bits |= 1 << number
+        if calls.is_target(program):
+            for its, number in calls.slots(program, platform.machine()):
+                bits |= (its == table) << number
     return bits.to_bytes(_WORDS.size, "little")

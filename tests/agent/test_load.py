@@ -15,6 +15,7 @@ DROPPED = {
     "pkey_mprotect": "map-pkey {path}",
     "a personality": "map-implied {path}",
     "32-bit mmap2": "map-int80 {path}",
+    "32-bit mmap": "map-int80-old {path}",
     "LD_PRELOAD": "preload {plugin} {path}",
     "dlopen": "dlopen {path}",
 }

@@ -26,8 +26,9 @@ PLAIN = (
     *("exec-long /bin/true 5000", "exec-long /bin/true 200000", f"exec-environment {QUIET} LD_PRELOAD=/x PYTHONPATH=/y"),
     *(
         f"{verb} {PLUGIN}"
-        for verb in ("map", "map-memfd", "map-deleted", "map-protect", "map-protect-two", "map-pkey", "map-implied", "map-int80")
+        for verb in ("map", "map-memfd", "map-deleted", "map-protect", "map-protect-two", "map-pkey", "map-implied")
     ),
+    *(f"map-int80 {PLUGIN}", f"map-int80-old {PLUGIN}"),
     *("jit", f"map-dropped {PLUGIN} /tmp/a.so", f"preload {PLUGIN} /tmp/b.so", f"dlopen {PLUGIN}", f"dlopen-memfd {PLUGIN}"),
     *(f"{verb} /etc/secret" for verb in ("open", "openat", "openat2", "open-uring", "open-uring-async", "open-uring-direct")),
     *(f"{verb} /etc/secret rw" for verb in ("open-uring-openat2", "open-int80", "open-int80-openat")),

@@ -122,6 +122,23 @@ static int map_int80(int argc, char **argv)
 	return say_mapped("mmap2", argv[0], (void *)at, file);
 }
 
+/* i386's first mmap, number 90: its arguments are in memory, and no register says what they are. */
+static int map_int80_old(int argc, char **argv)
+{
+	int file = open(argv[0], O_RDONLY);
+	unsigned int *with = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	long at;
+
+	(void)argc;
+	need("mmap", "", with == MAP_FAILED ? -1 : 0);
+	with[1] = PAGE;
+	with[2] = PROT_READ | PROT_EXEC;
+	with[3] = MAP_PRIVATE;
+	with[4] = file;
+	at = int80(90, (long)with, 0, 0, 0) & 0xffffffff;
+	return say_mapped("old mmap", argv[0], (void *)at, file);
+}
+
 /* What a just-in-time compiler does. Returns 42 from the code that it wrote. */
 static int jit(int argc, char **argv)
 {
@@ -174,6 +191,7 @@ const struct verb load_verbs[] = {
 	{ "map-pkey", map_pkey, 1, "PATH: mapped readable, then pkey_mprotect" },
 	{ "map-implied", map_implied, 1, "PATH: mapped readable under READ_IMPLIES_EXEC" },
 	{ "map-int80", map_int80, 1, "PATH: 32-bit mmap2" },
+	{ "map-int80-old", map_int80_old, 1, "PATH: 32-bit mmap, whose arguments are in memory" },
 	{ "jit", jit, 0, "anonymous memory, written, then executable: no file is loaded" },
 	{ "preload", preload, 2, "LIBRARY COPY: copies it and starts /usr/bin/dynamic with it preloaded" },
 	{ "dlopen", dlopen_file, 1, "LIBRARY" },

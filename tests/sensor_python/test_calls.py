@@ -37,13 +37,18 @@ def test_new_calls_have_one_number_everywhere() -> None:
 
 
 def test_a_program_gets_all_calls_of_its_family() -> None:
-    assert calls.numbers("call_open", "x86_64") == [2, 85, 257, 437, 304]
-    assert calls.numbers("compat_open", "x86_64") == [5, 8, 295, 437, 342]
-    assert calls.numbers("call_open", "aarch64") == [56, 437, 265]
+    assert calls.slots("call_open", "x86_64") == [("call", number) for number in (2, 85, 257, 437, 304)]
+    assert calls.slots("compat_open", "x86_64") == [("compat", number) for number in (5, 8, 295, 437, 342)]
+    assert calls.slots("call_open", "aarch64") == [("call", number) for number in (56, 437, 265)]
+
+
+def test_one_program_may_serve_both_kinds_of_call() -> None:
+    assert calls.slots("both_connect", "x86_64") == [("call", 42), ("compat", 362)]
 
 
 def test_only_targets_are_tail_called() -> None:
     assert calls.is_target("call_open")
-    assert calls.is_target("compat_mmap")
+    assert calls.is_target("both_mmap")
+    assert calls.is_target("compat_socketcall")
     assert not calls.is_target("on_exec")
     assert not calls.is_target("callback")

@@ -28,10 +28,9 @@ volatile u64 host_mount_namespace = 0;
 /* The compiler must not reason about a value that the verifier has bounded. */
 #define HIDE(v) asm volatile("" : "+r"(v))
 #define NOINLINE static __attribute__((noinline))
-/* The verifier looks at a global function once for each program, not at every call: loading takes a fraction of the time. */
-#define GLOBAL __attribute__((noinline))
-/* Verified once, not again on each path that leads to it. Takes numbers, and pointers to our own memory that may be NULL for all
- * the verifier knows; an address of the kernel is passed inside such memory. */
+/* Verified once for each program, not again on each path that leads to it: loading takes a fraction of the time. Takes numbers, and
+ * pointers to our own memory that may be NULL for all the verifier knows; an address of the kernel is passed inside such memory.
+ * Pointers that it writes there are mere numbers to its caller. */
 #define GLOBAL __attribute__((noinline))
 
 /* Plain loads that fault to zero (6.2+): half the cost of bpf_probe_read_kernel. */

@@ -13,7 +13,7 @@ struct {
 	__type(value, struct budget);
 } budgets SEC(".maps");
 
-NOINLINE int make_budget(struct budget_key *key, u64 now)
+GLOBAL int make_budget(struct budget_key *key, u64 now)
 {
 	struct budget fresh = {};
 	u64 kind;

@@ -28,6 +28,22 @@ static __always_inline void view_for(struct view *v, u64 inode, u64 dentry, stru
 		v->layer = LAYER_HOST;
 }
 
+/* v->inode, v->dentry */
+GLOBAL int view_known(struct view *v, struct proc *p)
+{
+	if (v && p)
+		view_for(v, v->inode, v->dentry, p);
+	return 0;
+}
+
+/* view_for where it may cost a call. */
+static __always_inline void view_seldom(struct view *v, u64 inode, u64 dentry, struct proc *p)
+{
+	v->inode = inode;
+	v->dentry = dentry;
+	view_known(v, p);
+}
+
 static __always_inline bool tripped(struct tripwire_key *key)
 {
 	u64 container = key->container;
@@ -143,7 +159,7 @@ static __always_inline void keep_tail(struct flow_key *key, struct scratch *s, u
 }
 
 /* First sight of a file in this use, or one that waits for its answer. `class` is the prefix key's `what`. */
-NOINLINE int novel_file(struct flow_key *key, struct view *v, struct proc *p, u64 access_class)
+GLOBAL int novel_file(struct flow_key *key, struct view *v, struct proc *p, u64 access_class)
 {
 	struct parent_look look = { .v = v, .p = p, .class = access_class };
 	struct admission a = {};

@@ -266,6 +266,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct css_set *cgroups;
 	void *worker_private; /* of an io_uring worker: its struct io_worker */
+	void *bpf_storage;    /* what BPF programs keep with the task; NULL: nothing */
 };
 struct linux_binprm {
 	struct file *file;

@@ -3,12 +3,15 @@
  * The mapping is the truth, not the descriptor argument: the vma at the returned address holds the file. Memory without a file
  * is a JIT's and no load.
  */
+#include "call.bpf.h"
 #include "load.bpf.h"
 
 #define PROT_READ 1
 #define PROT_EXEC 4
 #define MAP_ANONYMOUS 0x20
 #define READ_IMPLIES_EXEC 0x0400000
+
+#define COMPAT_NR_MMAP 90
 
 #define MAPPINGS_MAX 32 /* that one mprotect may cover; more are counted */
 
@@ -82,34 +85,30 @@ static __always_inline int mapped(u64 address, u64 length)
 	return 0;
 }
 
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_mmap, struct pt_regs *regs, long ret)
+/* i386's first mmap has its arguments in the program's memory, where another thread may change them: there the mapping alone tells. */
+static __always_inline bool asks_for_code(struct pt_regs *regs, bool compat)
 {
-	if (!may_execute(argument(regs, 2)) || argument(regs, 3) & MAP_ANONYMOUS || (u64)ret >= -4095ull)
-		return 0;
-	return mapped(ret, 1);
+	if (compat && call_number(regs) == COMPAT_NR_MMAP)
+		return true;
+	return may_execute(argument_of(regs, 2, compat)) && !(argument_of(regs, 3, compat) & MAP_ANONYMOUS);
 }
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_mprotect, struct pt_regs *regs, long ret)
+int BPF_PROG(both_mmap, struct pt_regs *regs, long ret)
 {
-	if (!may_execute(argument(regs, 2)) || ret)
+	bool compat = in_compat_call();
+
+	if (!asks_for_code(regs, compat) || (u64)result_of(ret, compat) >= -4095ull)
 		return 0;
-	return mapped(argument(regs, 0), argument(regs, 1));
+	return mapped(compat ? (u32)ret : ret, 1);
 }
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(compat_mmap, struct pt_regs *regs, long ret)
+int BPF_PROG(both_mprotect, struct pt_regs *regs, long ret)
 {
-	if (!may_execute(compat_argument(regs, 2)) || compat_argument(regs, 3) & MAP_ANONYMOUS || (u32)ret >= -4095u)
-		return 0;
-	return mapped((u32)ret, 1);
-}
+	bool compat = in_compat_call();
 
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(compat_mprotect, struct pt_regs *regs, long ret)
-{
-	if (!may_execute(compat_argument(regs, 2)) || ret)
+	if (!may_execute(argument_of(regs, 2, compat)) || result_of(ret, compat))
 		return 0;
-	return mapped(compat_argument(regs, 0), compat_argument(regs, 1));
+	return mapped(argument_of(regs, 0, compat), argument_of(regs, 1, compat));
 }

@@ -5,7 +5,7 @@
 #ifndef VEDETTE_MOUNT_BPF_H
 #define VEDETTE_MOUNT_BPF_H
 
-#include "change.bpf.h"
+#include "change_claim.bpf.h"
 #include "open.bpf.h"
 
 /* Numbers that are the same on every machine. */
@@ -56,15 +56,15 @@ static __always_inline u64 find_mount(struct changing *c, struct task_struct *ta
 {
 	u64 nr = call_number(regs);
 
-#define ARGUMENT(n) (compat ? compat_argument(regs, n) : argument(regs, n))
 	if (c->operation != OPERATION_MOUNT || nr == NR_MOUNT_SETATTR)
 		return 0;
 	if (nr == NR_FSMOUNT)
 		return mount_of_descriptor(c, task, ret);
 	if (nr == NR_MOVE_MOUNT)
-		return ARGUMENT(4) & FROM_DESCRIPTOR ? mount_of_descriptor(c, task, ARGUMENT(0)) : 0;
-	return adds_one(ARGUMENT(3)) ? newest_mount(task) : 0;
-#undef ARGUMENT
+		return argument_of(regs, 4, compat) & FROM_DESCRIPTOR
+			       ? mount_of_descriptor(c, task, argument_of(regs, 0, compat))
+			       : 0;
+	return adds_one(argument_of(regs, 3, compat)) ? newest_mount(task) : 0;
 }
 
 static __always_inline void tell_mount(struct changing *c, struct proc *p, u64 mount)
@@ -72,10 +72,10 @@ static __always_inline void tell_mount(struct changing *c, struct proc *p, u64 m
 	struct mount *m = AS(mount, mount);
 	struct dentry *root = m->mnt.mnt_root, *point = m->mnt_mountpoint;
 
-	view_for(&c->file, (u64)root->d_inode, (u64)root, p);
+	view_seldom(&c->file, (u64)root->d_inode, (u64)root, p);
 	c->target.layer = 0;
 	if ((u64)m->mnt_parent != mount) /* else it is in no tree */
-		view_for(&c->target, (u64)point->d_inode, (u64)point, p);
+		view_seldom(&c->target, (u64)point->d_inode, (u64)point, p);
 	tell_change(c, p);
 }
 

@@ -23,38 +23,26 @@ struct point_walk {
 	u64 dentry;
 	u64 mount;
 	u64 at;
-	u32 done;
-	u32 pad;
 };
 /* One name towards the namespace's root, through the mounts on the way. */
 static long point_step(u32 i, struct point_walk *w)
 {
 	struct mount *m = AS(mount, w->mount);
 	struct dentry *d = AS(dentry, w->dentry);
-	u64 parent = (u64)d->d_parent, length = d->d_name.len & 255, at = w->at;
+	u64 parent = (u64)d->d_parent, at;
 
 	if (w->dentry == (u64)m->mnt.mnt_root || parent == w->dentry) {
 		u64 up = (u64)m->mnt_parent;
 
-		if (up == w->mount) {
-			w->done = 1;
+		if (up == w->mount)
 			return 1;
-		}
 		w->dentry = (u64)m->mnt_mountpoint;
 		w->mount = up;
 		return 0;
 	}
-	if (at < length + 1) {
-		w->done = 1;
+	at = put_name(w->scratch, w->at, name_of(w->dentry), d->d_name.len);
+	if (at == NO_ROOM)
 		return 1;
-	}
-	at = (at - length - 1) & (TEXT_MAX - 1);
-	HIDE(at);
-	at &= TEXT_MAX - 1;
-	HIDE(length);
-	length &= 255;
-	w->scratch->text[at] = '/';
-	bpf_probe_read_kernel(&w->scratch->text[at + 1], length, d->d_name.name);
 	w->at = at;
 	w->dentry = parent;
 	return 0;
@@ -65,15 +53,9 @@ static __always_inline void append_mount_point(struct scratch *s, u64 mount)
 	struct point_walk w = {
 		.scratch = s, .dentry = (u64)AS(mount, mount)->mnt.mnt_root, .mount = mount, .at = TEXT_MAX
 	};
-	u64 at;
 
 	bpf_loop(NAMES_MAX, point_step, &w, 0);
-	at = w.at;
-	if (at >= TEXT_MAX) {
-		at = TEXT_MAX - 1;
-		s->text[TEXT_MAX - 1] = '/';
-	}
-	append(s, &s->text[at & (TEXT_MAX - 1)], TEXT_MAX - at);
+	append_names(s, w.at, TEXT_MAX);
 }
 
 NOINLINE int note_mount(struct mount_walk *w, u64 node)

@@ -255,13 +255,22 @@ static __always_inline u32 superblock_kind(u64 container, u64 superblock)
 	return kind ? *kind : SUPERBLOCK_UNKNOWN;
 }
 
+/* v->inode, v->dentry */
+GLOBAL int view_exactly(struct view *v, u64 container)
+{
+	if (!v)
+		return 0;
+	v->superblock = (u64)AS(inode, v->inode)->i_sb;
+	v->top = v->leaf = 0;
+	examine(v, superblock_kind(container, v->superblock), true);
+	return 0;
+}
+
 static __always_inline void view_dentry(struct view *v, u64 inode, u64 dentry, u64 container)
 {
 	v->inode = inode;
 	v->dentry = dentry;
-	v->superblock = (u64)AS(inode, inode)->i_sb;
-	v->top = v->leaf = 0;
-	examine(v, superblock_kind(container, v->superblock), true);
+	view_exactly(v, container);
 }
 
 /* A mapping of an overlay file holds overlay's inner file; the user's file is behind it in struct backing_file. The mode bit that
@@ -303,6 +312,43 @@ static __always_inline void fill_file(struct file_id *f, struct view *v)
 	f->layer = v->layer;
 }
 
+/* fold_name where it may cost a call: each path through it would else be verified again. */
+GLOBAL u64 fold(u64 hash, u64 name, u32 length)
+{
+	return fold_name(hash, name, length);
+}
+
+#define NO_ROOM (~0ull)
+
+/* Puts "/name" in front of the text that begins at `at` and ends at TEXT_MAX. Returns where it begins now, or NO_ROOM. */
+GLOBAL u64 put_name(struct scratch *s, u64 at, u64 name, u32 length)
+{
+	u64 n = length & 255;
+
+	if (!s || at < n + 1)
+		return NO_ROOM;
+	at = (at - n - 1) & (TEXT_MAX - 1);
+	HIDE(at);
+	at &= TEXT_MAX - 1;
+	HIDE(n);
+	n &= 255;
+	s->text[at] = '/';
+	bpf_probe_read_kernel(&s->text[at + 1], n, (void *)name);
+	return at;
+}
+
+/* Append the text that begins at `at`, or its last `most` bytes. Without a name it is the root. */
+static __always_inline void append_names(struct scratch *s, u64 at, u64 most)
+{
+	if (at >= TEXT_MAX) {
+		at = TEXT_MAX - 1;
+		s->text[TEXT_MAX - 1] = '/';
+	}
+	if (TEXT_MAX - at > most)
+		at = TEXT_MAX - most;
+	append(s, &s->text[at & (TEXT_MAX - 1)], TEXT_MAX - at);
+}
+
 struct text_walk {
 	struct scratch *scratch;
 	u64 dentry;
@@ -317,7 +363,7 @@ struct text_walk {
 static long text_step(u32 i, struct text_walk *w)
 {
 	struct dentry *d = AS(dentry, w->dentry);
-	u64 parent = (u64)d->d_parent, name = name_of(w->dentry), length = d->d_name.len & 255, at = w->at;
+	u64 parent = (u64)d->d_parent, name = name_of(w->dentry), at;
 
 	if (w->dentry == w->root || (parent == w->dentry && w->alone)) {
 		w->done = 1;
@@ -325,67 +371,42 @@ static long text_step(u32 i, struct text_walk *w)
 	}
 	if (parent == w->dentry)
 		w->alone = 1;
-	if (at < length + 1) {
+	at = put_name(w->scratch, w->at, name, d->d_name.len);
+	if (at == NO_ROOM) {
 		w->flags |= FILE_CUT;
 		w->done = 1;
 		return 1;
 	}
-	at = (at - length - 1) & (TEXT_MAX - 1);
-	HIDE(at);
-	at &= TEXT_MAX - 1;
-	HIDE(length);
-	length &= 255;
-	w->scratch->text[at] = '/';
-	bpf_probe_read_kernel(&w->scratch->text[at + 1], length, (void *)name);
 	if (w->proc && parent == w->root && is_pid_name(name))
 		w->hash = mix(w->hash, 1);
 	else if (!w->alone)
-		w->hash = fold_name(w->hash, name, d->d_name.len);
+		w->hash = fold(w->hash, name, d->d_name.len);
 	w->at = at;
 	w->dentry = parent;
 	return 0;
-}
-
-/* The last name, from where it was kept. */
-static __always_inline void text_leaf(struct text_walk *w, struct view *v)
-{
-	u64 length = v->leaf_length & 255, at = TEXT_MAX - 1 - length;
-
-	w->scratch->text[at & (TEXT_MAX - 1)] = '/';
-	HIDE(length);
-	length &= 255;
-	bpf_probe_read_kernel(&w->scratch->text[(at + 1) & (TEXT_MAX - 1)], length, (void *)v->leaf);
-	w->hash = fold_name(seed, v->leaf, length);
-	w->at = at;
 }
 
 /* Append the path inside the superblock, or its last `most` bytes. Sets FILE_UNSTABLE and FILE_CUT in the view. */
 GLOBAL int append_path_end(struct scratch *s, struct view *v, u64 most)
 {
 	struct text_walk w = { .scratch = s, .at = TEXT_MAX, .hash = seed };
-	u64 at;
 
 	if (!s || !v)
 		return 0;
 	w.dentry = v->dentry;
 	w.root = top_of(v);
 	w.proc = v->magic == MAGIC_PROC;
-	if (v->leaf)
-		text_leaf(&w, v);
+	if (v->leaf) { /* the last name, from where it was kept */
+		w.at = put_name(s, TEXT_MAX, v->leaf, v->leaf_length);
+		w.hash = fold(seed, v->leaf, v->leaf_length & 255);
+	}
 	bpf_loop(NAMES_MAX, text_step, &w, 0);
 	v->flags |= w.flags;
 	if (!w.done)
 		v->flags |= FILE_CUT;
 	if (w.hash != v->names)
 		v->flags |= FILE_UNSTABLE;
-	at = w.at;
-	if (at >= TEXT_MAX) {
-		at = TEXT_MAX - 1;
-		s->text[TEXT_MAX - 1] = '/';
-	}
-	if (TEXT_MAX - at > most)
-		at = TEXT_MAX - most;
-	append(s, &s->text[at & (TEXT_MAX - 1)], TEXT_MAX - at);
+	append_names(s, w.at, most);
 	return 0;
 }
 

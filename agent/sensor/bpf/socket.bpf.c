@@ -3,6 +3,7 @@
  * Where they talk to is not seen for most of them; that they exist is. Of AF_INET the rarer protocols count too: no connect hook
  * is below them.
  */
+#include "call.bpf.h"
 #include "net.bpf.h"
 #include "socket.bpf.h"
 
@@ -78,13 +79,10 @@ static __always_inline int made_by_call(u32 family, u32 type, u32 protocol, long
 }
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_socket, struct pt_regs *regs, long ret)
+int BPF_PROG(both_socket, struct pt_regs *regs, long ret)
 {
-	return made_by_call(argument(regs, 0), argument(regs, 1), argument(regs, 2), ret);
-}
+	bool compat = in_compat_call();
 
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(compat_socket, struct pt_regs *regs, long ret)
-{
-	return made_by_call(compat_argument(regs, 0), compat_argument(regs, 1), compat_argument(regs, 2), (s32)ret);
+	return made_by_call(argument_of(regs, 0, compat), argument_of(regs, 1, compat), argument_of(regs, 2, compat),
+			    result_of(ret, compat));
 }

@@ -264,19 +264,26 @@ static __always_inline void tell_code(struct seq_file *seq, struct scratch *s, s
 	settle(&a, 0);
 }
 
+/* The record of a task that ran before us; NULL: none, or it is the runtime's, or the hooks saw it first. */
+static __always_inline struct proc *standing_proc(struct task_struct *task)
+{
+	struct proc *p = task ? proc_of(task) : NULL;
+
+	return p && p->by.session == SESSION_STANDING ? p : NULL;
+}
+
 SEC("iter/task_vma")
 int standing_code(struct bpf_iter__task_vma *ctx)
 {
 	struct vm_area_struct *vma = ctx->vma;
-	struct task_struct *task = ctx->task;
 	struct scratch *s = own_scratch();
 	struct view v = {};
 	struct proc *p;
 
-	if (!task || !vma || !s || !(vma->vm_flags & VM_EXEC) || !vma->vm_file)
+	if (!vma || !s || !(vma->vm_flags & VM_EXEC) || !vma->vm_file)
 		return 0;
-	p = proc_of(task);
-	if (!p || p->by.session != SESSION_STANDING || !has_room(ctx->meta->seq, s))
+	p = standing_proc(ctx->task);
+	if (!p || !has_room(ctx->meta->seq, s))
 		return 0;
 	view_mapped_file(&v, (u64)vma->vm_file, p->by.container);
 	if (!is_itself(p, &v) && !is_of_image(&v))
@@ -284,9 +291,9 @@ int standing_code(struct bpf_iter__task_vma *ctx)
 	return 0;
 }
 
-static __always_inline struct sock *standing_socket(struct task_struct *task, struct file *file)
+static __always_inline struct sock *standing_socket(struct file *file)
 {
-	struct socket *socket = bpf_sock_from_file(file);
+	struct socket *socket = file ? bpf_sock_from_file(file) : NULL;
 	struct sock *sk = socket ? socket->sk : NULL;
 	u32 family = sk ? sk->__sk_common.skc_family : 0;
 
@@ -296,20 +303,13 @@ static __always_inline struct sock *standing_socket(struct task_struct *task, st
 SEC("iter/task_file")
 int standing_listeners(struct bpf_iter__task_file *ctx)
 {
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
 	struct contact c = { .direction = DIRECTION_LISTEN, .protocol = IPPROTO_TCP, .aside = 1, .standing = 1 };
+	struct proc *p = standing_proc(ctx->task);
 	struct party_key key;
 	struct sock *sk;
-	struct proc *p;
 	u64 now;
 
-	if (!task || !file)
-		return 0;
-	p = proc_of(task);
-	if (!p || p->by.session != SESSION_STANDING)
-		return 0;
-	sk = standing_socket(task, file);
+	sk = p ? standing_socket(ctx->file) : NULL;
 	if (!sk || sk->sk_protocol != IPPROTO_TCP || sk->__sk_common.skc_state != LISTENING)
 		return 0;
 	now = bpf_ktime_get_boot_ns();
@@ -352,19 +352,12 @@ static __always_inline bool read_contact(struct contact *c, struct sock *sk)
 SEC("iter/task_file")
 int standing_sockets(struct bpf_iter__task_file *ctx)
 {
-	struct task_struct *task = ctx->task;
-	struct file *file = ctx->file;
 	struct contact c = { .aside = 1, .standing = 1 };
+	struct proc *p = standing_proc(ctx->task);
 	struct sock *sk;
-	struct proc *p;
 	u64 now;
 
-	if (!task || !file)
-		return 0;
-	p = proc_of(task);
-	if (!p || p->by.session != SESSION_STANDING)
-		return 0;
-	sk = standing_socket(task, file);
+	sk = p ? standing_socket(ctx->file) : NULL;
 	if (!sk || (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_UDP) || !read_contact(&c, sk))
 		return 0;
 	now = bpf_ktime_get_boot_ns();

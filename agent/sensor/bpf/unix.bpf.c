@@ -4,6 +4,7 @@
  * failed connect and a datagram sent by name leave no trace of whom they meant: then it is the string that the program passed,
  * marked FILE_CLAIMED.
  */
+#include "call.bpf.h"
 #include "net.bpf.h"
 #include "socket.bpf.h"
 
@@ -27,7 +28,7 @@ static __always_inline void fill_unix(struct unix_event *e, const struct flow_ke
 }
 
 /* First sight of a peer, or one that waits for its answer. */
-NOINLINE int novel_peer(struct flow_key *key, struct peer *peer, struct proc *p)
+GLOBAL int novel_peer(struct flow_key *key, struct peer *peer, struct proc *p)
 {
 	struct parent_look look = { .p = p };
 	struct admission a = {};
@@ -117,7 +118,7 @@ static __always_inline void linked(struct proc *p, struct sock *sk, u32 flags)
 		return; /* disconnected: connect with AF_UNSPEC */
 	dentry = (u64)them->path.dentry;
 	if (dentry) {
-		view_for(&found.v, (u64)AS(dentry, dentry)->d_inode, dentry, p);
+		view_seldom(&found.v, (u64)AS(dentry, dentry)->d_inode, dentry, p);
 		found.v.flags |= flags;
 		reached(p, &found);
 		return;
@@ -277,54 +278,38 @@ static __always_inline int sent_messages(u64 fd, u64 at, u32 sent, s64 ret, u32 
 #define COMPAT_STRIDE 32
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_connect, struct pt_regs *regs, long ret)
+int BPF_PROG(both_connect, struct pt_regs *regs, long ret)
 {
-	return connected(argument(regs, 0), argument(regs, 1), argument(regs, 2), ret, 0);
+	bool compat = in_compat_call();
+
+	return connected(argument_of(regs, 0, compat), argument_of(regs, 1, compat), argument_of(regs, 2, compat),
+			 result_of(ret, compat), compat ? FILE_COMPAT : 0);
 }
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_sendto, struct pt_regs *regs, long ret)
+int BPF_PROG(both_sendto, struct pt_regs *regs, long ret)
 {
-	return sent_to(argument(regs, 0), argument(regs, 4), argument(regs, 5), ret, 0);
+	bool compat = in_compat_call();
+
+	return sent_to(argument_of(regs, 0, compat), argument_of(regs, 4, compat), argument_of(regs, 5, compat),
+		       result_of(ret, compat), compat ? FILE_COMPAT : 0);
 }
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_sendmsg, struct pt_regs *regs, long ret)
+int BPF_PROG(both_sendmsg, struct pt_regs *regs, long ret)
 {
-	return sent_messages(argument(regs, 0), argument(regs, 1), 1, ret, 0, 0);
+	bool compat = in_compat_call();
+
+	return sent_messages(argument_of(regs, 0, compat), argument_of(regs, 1, compat), 1, result_of(ret, compat), 0,
+			     compat ? FILE_COMPAT : 0);
 }
 
 SEC("?tp_btf/sys_exit")
-int BPF_PROG(call_sendmmsg, struct pt_regs *regs, long ret)
+int BPF_PROG(both_sendmmsg, struct pt_regs *regs, long ret)
 {
-	return sent_messages(argument(regs, 0), argument(regs, 1), ret < 0 ? 1 : ret, ret, STRIDE, 0);
-}
+	bool compat = in_compat_call();
+	s64 sent = result_of(ret, compat);
 
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(compat_connect, struct pt_regs *regs, long ret)
-{
-	return connected(compat_argument(regs, 0), compat_argument(regs, 1), compat_argument(regs, 2), (s32)ret,
-			 FILE_COMPAT);
-}
-
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(compat_sendto, struct pt_regs *regs, long ret)
-{
-	return sent_to(compat_argument(regs, 0), compat_argument(regs, 4), compat_argument(regs, 5), (s32)ret,
-		       FILE_COMPAT);
-}
-
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(compat_sendmsg, struct pt_regs *regs, long ret)
-{
-	return sent_messages(compat_argument(regs, 0), compat_argument(regs, 1), 1, (s32)ret, 0, FILE_COMPAT);
-}
-
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(compat_sendmmsg, struct pt_regs *regs, long ret)
-{
-	s32 sent = ret;
-
-	return sent_messages(compat_argument(regs, 0), compat_argument(regs, 1), sent < 0 ? 1 : sent, sent,
-			     COMPAT_STRIDE, FILE_COMPAT);
+	return sent_messages(argument_of(regs, 0, compat), argument_of(regs, 1, compat), sent < 0 ? 1 : sent, sent,
+			     compat ? COMPAT_STRIDE : STRIDE, compat ? FILE_COMPAT : 0);
 }

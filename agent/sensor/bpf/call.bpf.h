@@ -1,0 +1,25 @@
+/* What a program gets that a system call's number leads to (call.bpf.c). Named call_* it stands in the table of native calls, compat_*
+ * in that of 32-bit ones, both_* in both: then it asks which call this is, so that one that is no hot path is verified once.
+ */
+#ifndef VEDETTE_CALL_BPF_H
+#define VEDETTE_CALL_BPF_H
+
+#include "core_fixes.bpf.h"
+
+static __always_inline bool in_compat_call(void)
+{
+	return is_compat(bpf_get_current_task_btf());
+}
+
+/* n is a constant. */
+static __always_inline u64 argument_of(struct pt_regs *regs, int n, bool compat)
+{
+	return compat ? compat_argument(regs, n) : argument(regs, n);
+}
+
+static __always_inline s64 result_of(long ret, bool compat)
+{
+	return compat ? (s32)ret : ret;
+}
+
+#endif
