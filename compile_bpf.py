@@ -39,7 +39,7 @@ def compile_for(machine: str, root: Path = HERE, folder: Path | None = None) -> 
 
 def flags(machine: str) -> list[str]:
     """What the programs are compiled with."""
-    return ["-target", "bpf", f"-D__TARGET_ARCH_{MACHINES[machine]}", "-O2", "-g", "-Wall", "-Werror"]
+    return ["-target", "bpf", "-mcpu=v3", f"-D__TARGET_ARCH_{MACHINES[machine]}", "-O2", "-g", "-Wall", "-Werror"]
 
 
 def refuse_without_tools() -> None:

@@ -76,7 +76,7 @@ _CHANGES = {
     "pivot_root": (layout.OPERATION_MOUNT, _NAME_FIRST), "umount": (layout.OPERATION_UNMOUNT, _NAME_FIRST),
     "umount2": (layout.OPERATION_UNMOUNT, _NAME_FIRST),
 }
-_FAMILIES = {
+FAMILIES = {
     "open": ("open", "creat", "openat", "openat2", "open_by_handle_at"),
     "mmap": ("mmap", "mmap2"),
     "mprotect": ("mprotect", "pkey_mprotect"),
@@ -109,7 +109,7 @@ def slots(program: str, machine: str) -> list[tuple[str, int]]:
     """
     kind, _, family = program.partition("_")
     known = {table: TABLES[table][1][machine] for table in _KINDS[kind]}
-    return [(table, numbers[name]) for table, numbers in known.items() for name in _FAMILIES[family] if name in numbers]
+    return [(table, numbers[name]) for table, numbers in known.items() for name in FAMILIES[family] if name in numbers]
 
 
 def changes(table: str, machine: str, size: int = 512) -> bytes:

@@ -17,6 +17,7 @@ from agent.sensor.loader import Sensor
 from agent.sensor.losses import Losses
 from agent.sensor.reports import Reports
 from agent.sensor.source import Channel, Tap
+from agent.sensor.ticks import Ticks
 from model.event import Event, FlowCount, Gap, Session
 
 _U32, _U64 = Struct("<I"), Struct("<Q")
@@ -63,6 +64,7 @@ class Flows:
         self._networks = sensor.map("tripwire_networks")
         self._owned = [self._budgets, self._prefixes, self._tripwires, sensor.map("superblocks")]
         self.losses = Losses(self._budgets, sensor.map("counters", per_cpu=True))
+        self._ticks = Ticks(sensor.read_ticks, sensor.set_ticks)
         self._seen: dict[bytes, int] = {}  # prefix → count at the last sweep; no more than the map holds
         self._names: dict[bytes, str] = {}  # prefix → its folder or network, where Python answered for it
 
@@ -83,6 +85,7 @@ class Flows:
 
     def sweep(self, idle_s: float = 0) -> Sweep:
         """What changed since the last sweep. Flows that were idle for `idle_s` (0: never) are reported and forgotten."""
+        self._ticks.renew()
         swept = self._swept(0, int(idle_s * 1e9))
         swept.counts.extend(self._swept_prefixes())
         self._sensor.run("forget_whos", bytes(8))  # an empty context is refused

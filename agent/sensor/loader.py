@@ -24,7 +24,7 @@ from agent.sensor.prepare import Plan, Settings, load
 from agent.sensor.ring import Ring, Rings
 from agent.sensor.source import Channel, Tap
 
-_U32 = Struct("<I")
+_U32, _U64 = Struct("<I"), Struct("<Q")
 _HOST = "standing_host"
 _RINGS = {Channel.URGENT: "urgent", Channel.NOVELTY: "novelty"}
 
@@ -117,6 +117,15 @@ class Sensor:
     def set_generation(self, generation: int) -> None:
         """The policy generation, which is part of every flow's key. From the next event on."""
         self._object.set_variable("generation", generation & 0xFFFFFFFF)
+
+    def read_ticks(self) -> int:
+        """The kernel's count of ticks."""
+        return int.from_bytes(self.run("read_ticks", bytes(_U64.size))[1], "little")
+
+    def set_ticks(self, tick_ns: int, began_ns: int) -> None:
+        """See ticks.py. The length last: with it the programs begin to go by ticks."""
+        self._object.set_variable("ticks_began_ns", began_ns)
+        self._object.set_variable("tick_ns", tick_ns)
 
     def take_stock(self, take: Callable[[list[bytes]], None] = lambda _: None) -> None:
         """Find what already runs.

@@ -14,11 +14,10 @@ def _mix(value: int, word: int) -> int:
 
 
 def _fold(value: int, name: bytes) -> int:
-    value = _mix(value, len(name))
     whole = len(name) & ~7
     for at in range(0, whole, 8):
         value = _mix(value, int.from_bytes(name[at : at + 8], "little"))
-    return _mix(value, int.from_bytes(name[whole:], "little"))
+    return _mix(value, int.from_bytes(name[whole:], "little") | (len(name) & 0xFF) << 56)
 
 
 def hash_names(seed: int, path: bytes) -> int:

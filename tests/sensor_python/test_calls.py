@@ -46,6 +46,13 @@ def test_one_program_may_serve_both_kinds_of_call() -> None:
     assert calls.slots("both_connect", "x86_64") == [("call", 42), ("compat", 362)]
 
 
+@pytest.mark.parametrize("machine", calls.CALLS)
+def test_openats_number_is_no_32_bit_call_that_we_want(machine: str) -> None:
+    """The dispatcher goes to its program before it asks which kind of call this is (bpf/call.bpf.c)."""
+    wanted = {number for family in calls.FAMILIES for table, number in calls.slots(f"compat_{family}", machine)}
+    assert calls.CALLS[machine]["openat"] not in wanted
+
+
 def test_only_targets_are_tail_called() -> None:
     assert calls.is_target("call_open")
     assert calls.is_target("both_mmap")

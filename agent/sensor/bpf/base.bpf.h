@@ -22,6 +22,9 @@ volatile u32 generation = 0;
 volatile u32 sweep_round = 0;
 /* How often entries of `whos` were forgotten: then every process makes its own anew. */
 volatile u32 whos_forgotten = 0;
+/* Written by Python at every sweep: a tick's length, and the boot time at which tick 0 ends. 0: not known yet. */
+volatile u64 tick_ns = 0;
+volatile u64 ticks_began_ns = 0;
 /* Found by the stock-taking: the mount namespace of the host's first process. */
 volatile u64 host_mount_namespace = 0;
 
@@ -60,6 +63,15 @@ static __always_inline void count(u32 counter)
 
 	if (n)
 		add(n, 1);
+}
+
+/* The end of the present tick: late by one at the most, never early. Good enough for when a count was last added to, and a
+ * fifteenth of what it costs to read the clock. */
+static __always_inline u64 about_now(void)
+{
+	u64 tick = tick_ns;
+
+	return tick ? ticks_began_ns + bpf_jiffies64() * tick : bpf_ktime_get_boot_ns();
 }
 
 static __always_inline u64 mix(u64 h, u64 word)

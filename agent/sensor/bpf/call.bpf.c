@@ -1,35 +1,34 @@
 /* One program at every system call's exit leads to the one that cares, by number; 32-bit calls have a table of their own.
  *
- * A program per call (tp/syscalls) would cost other calls a little less, but is blind to int 0x80 (docs/decisions/0003). The
- * programs named call_* and compat_* are tail-called; Python fills the tables before it attaches this one.
+ * A program per call (tp/syscalls) would cost other calls a little less, but is blind to int 0x80 (docs/decisions/0003). What
+ * it leads to is named call_*, compat_* or both_* (call.bpf.h).
  */
-#include "open.bpf.h"
+#include "call.bpf.h"
 
-#define CALLS 512
-#define X32_BIT 0x40000000ull /* programs of the x32 ABI: the same calls under the same numbers, with this bit */
-/* Bit n: call n is in the table. A test here is cheaper than a tail call into an empty slot. */
-const volatile u64 wanted[CALLS / 64] = {};
-const volatile u64 wanted_compat[CALLS / 64] = {};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, CALLS);
-	__type(key, u32);
-	__type(value, u32);
-} by_call SEC(".maps"), by_compat_call SEC(".maps");
+#if defined(__TARGET_ARCH_x86)
+#define NR_OPENAT 257
+#else
+#define NR_OPENAT 56
+#endif
 
 SEC("tp_btf/sys_exit")
 int BPF_PROG(on_sys_exit, struct pt_regs *regs, long ret)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	u64 nr = call_number(regs) & ~X32_BIT;
+	u64 nr = call_number(regs), native, compat;
 
 	if (nr >= CALLS)
 		return 0;
-	if (is_compat(task)) {
-		if (wanted_compat[(nr >> 6) & 7] >> (nr & 63) & 1)
+	native = wanted[(nr >> 6) & 7] >> (nr & 63) & 1;
+	compat = wanted_compat[(nr >> 6) & 7] >> (nr & 63) & 1;
+	if (!native && !compat)
+		return 0; /* most calls: before the task is asked for, which costs more than all of this */
+	/* A slot that is known beforehand is a plain jump. As a 32-bit call this number is none that anybody wants. */
+	if (nr == NR_OPENAT)
+		bpf_tail_call_static(ctx, &by_call, NR_OPENAT);
+	if (is_compat(bpf_get_current_task_btf())) {
+		if (compat)
 			bpf_tail_call(ctx, &by_compat_call, nr);
-	} else if (wanted[(nr >> 6) & 7] >> (nr & 63) & 1) {
+	} else if (native) {
 		bpf_tail_call(ctx, &by_call, nr);
 	}
 	return 0;

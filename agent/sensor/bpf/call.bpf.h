@@ -6,6 +6,19 @@
 
 #include "core_fixes.bpf.h"
 
+#define CALLS 512
+/* Bit n: call n is in the table. A test here is cheaper than a tail call into an empty slot. */
+const volatile u64 wanted[CALLS / 64] = {};
+const volatile u64 wanted_compat[CALLS / 64] = {};
+
+/* Filled by Python before the dispatcher is attached. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, CALLS);
+	__type(key, u32);
+	__type(value, u32);
+} by_call SEC(".maps"), by_compat_call SEC(".maps");
+
 static __always_inline bool in_compat_call(void)
 {
 	return is_compat(bpf_get_current_task_btf());

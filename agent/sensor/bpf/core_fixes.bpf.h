@@ -29,11 +29,13 @@ static __always_inline bool has_more_references(struct file *file)
 	return bpf_core_field_exists(old->f_count) && WORD((u64)file + bpf_core_field_offset(old->f_count)) != 1;
 }
 
+#define X32_BIT 0x40000000ull /* programs of the x32 ABI: the same calls under the same numbers, with this bit */
+
 /* The number of the system call that a task is in, or was entered with. */
 static __always_inline u64 call_number(struct pt_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
-	return AS(pt_regs, regs)->orig_ax;
+	return AS(pt_regs, regs)->orig_ax & ~X32_BIT;
 #else
 	return (u32)AS(pt_regs, regs)->syscallno;
 #endif

@@ -132,14 +132,17 @@ static __always_inline void renew_who(struct proc *p, u64 now)
 }
 
 /* Credentials are a new object whenever they change: comparing the pointer is enough to notice. */
-static __always_inline u64 who_of(struct proc *p, u64 now)
+static __always_inline u64 who_of_current(struct proc *p, struct task_struct *task, u64 now)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-
 	if (p->who && p->cred == (u64)task->real_cred && p->generation == generation && p->forgotten == whos_forgotten)
 		return p->who;
 	renew_who(p, now);
 	return p->who;
+}
+
+static __always_inline u64 who_of(struct proc *p, u64 now)
+{
+	return who_of_current(p, bpf_get_current_task_btf(), now);
 }
 
 static __always_inline void hit(struct flow *f, const struct proc *p, u64 now)
@@ -149,7 +152,7 @@ static __always_inline void hit(struct flow *f, const struct proc *p, u64 now)
 	f->actor = actor_word(p);
 }
 
-/* True: counted, and nothing else is to be done. */
+/* True: counted, and nothing else is to be done. `now` may be about_now(). */
 static __always_inline bool known(struct flow_key *key, const struct proc *p, u64 now)
 {
 	struct flow *f = bpf_map_lookup_elem(&flows, key);
@@ -167,7 +170,7 @@ static __always_inline bool known(struct flow_key *key, const struct proc *p, u6
 	f->actor = actor_word(p);
 	if (f->state == FLOW_KNOWN)
 		return true;
-	return f->state == FLOW_PENDING && now - f->emitted_ns < pending_ns;
+	return f->state == FLOW_PENDING && (s64)(now - f->emitted_ns) < (s64)pending_ns;
 }
 
 /* May a tripwire's record pass every other budget? Beyond its own, a flood of denied things would fill the urgent ring, at the cost

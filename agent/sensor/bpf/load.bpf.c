@@ -37,7 +37,7 @@ static __always_inline bool may_execute(u64 protection)
 static __always_inline void loaded(struct proc *p, u64 file)
 {
 	struct flow_key key = {};
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = about_now();
 	struct view v = {};
 
 	view_mapped_file(&v, file, p->by.container);

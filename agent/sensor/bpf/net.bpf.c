@@ -11,13 +11,11 @@
 /* `c` has the address. */
 static __always_inline int attempted(struct bpf_sock_addr *ctx, struct contact *c, struct proc *p, u32 direction)
 {
-	u64 now = bpf_ktime_get_boot_ns();
-
 	c->port = bpf_ntohs(ctx->user_port);
 	c->direction = direction;
 	c->protocol = ctx->protocol;
 	c->result = -1;
-	contacted(c, p, who_of(p, now), now);
+	contacted(c, p, who_of(p, about_now()));
 	return 1;
 }
 

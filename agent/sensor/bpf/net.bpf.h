@@ -146,7 +146,7 @@ NOINLINE int novel_contact(struct flow_key *key, struct contact *c, struct proc 
 }
 
 /* The key's port is the one that says what the connection is for: the peer's, or our own where we are the server. */
-static __always_inline void contacted(struct contact *c, struct proc *p, u64 who, u64 now)
+static __always_inline void contacted(struct contact *c, struct proc *p, u64 who)
 {
 	struct flow_key key = {};
 
@@ -154,8 +154,8 @@ static __always_inline void contacted(struct contact *c, struct proc *p, u64 who
 	__builtin_memcpy(key.address, c->address, sizeof(key.address));
 	key.port = c->direction == DIRECTION_INGRESS ? c->local_port : c->port;
 	key.what = WHAT(KIND_NET, 0, c->outcome << 12 | c->direction << 8 | c->protocol);
-	if (!known(&key, p, now))
-		novel_contact(&key, c, p, now);
+	if (!known(&key, p, about_now()))
+		novel_contact(&key, c, p, bpf_ktime_get_boot_ns());
 }
 
 #endif

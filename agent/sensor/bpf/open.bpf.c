@@ -29,16 +29,15 @@ static __always_inline u64 flags_passed(struct pt_regs *regs, bool compat)
 #undef ARGUMENT
 }
 
-static __always_inline int opened_fd(long fd, struct pt_regs *regs, bool compat)
+static __always_inline int opened_fd(struct task_struct *task, long fd, struct pt_regs *regs, bool compat)
 {
 	u32 flags = compat ? FILE_COMPAT : 0;
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct proc *p;
 	u64 file;
 
 	if (fd < 0)
 		return 0;
-	p = current_proc();
+	p = proc_of_current(task);
 	if (!p)
 		return 0;
 	file = file_at(task, fd);
@@ -46,18 +45,20 @@ static __always_inline int opened_fd(long fd, struct pt_regs *regs, bool compat)
 		count(COUNTER_RACE);
 		return 0;
 	}
-	opened(p, file, flags | suspect(task, file), flags_passed(regs, compat));
+	opened(p, task, file, flags | suspect(task, file), flags_passed(regs, compat));
 	return 0;
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(call_open, struct pt_regs *regs, long ret)
 {
-	return opened_fd(ret, regs, false);
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return is_compat(task) ? 0 : opened_fd(task, ret, regs, false); /* openat comes here unasked: on_sys_exit */
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(compat_open, struct pt_regs *regs, long ret)
 {
-	return opened_fd((s32)ret, regs, true);
+	return opened_fd(bpf_get_current_task_btf(), (s32)ret, regs, true);
 }

@@ -42,7 +42,7 @@ static __always_inline u32 use_of(u32 access)
 	return (access & 3) | (access & (ACCESS_CREATE | ACCESS_TRUNCATE) ? ACCESS_WRITE : 0);
 }
 
-static __always_inline void opened(struct proc *p, u64 file, u32 flags, u64 passed)
+static __always_inline void opened(struct proc *p, struct task_struct *task, u64 file, u32 flags, u64 passed)
 {
 	struct file *f = AS(file, file);
 	struct flow_key key = {};
@@ -55,11 +55,11 @@ static __always_inline void opened(struct proc *p, u64 file, u32 flags, u64 pass
 	magic = f->f_inode->i_sb->s_magic;
 	if (magic == MAGIC_PIPE || magic == MAGIC_SOCKET)
 		return; /* reopened by /proc/self/fd: no file */
-	now = bpf_ktime_get_boot_ns();
+	now = about_now();
 	view_for(&v, (u64)f->f_inode, (u64)f->f_path.dentry, p);
 	v.flags |= flags;
 	access = access_of(f, passed);
-	key.who = who_of(p, now);
+	key.who = who_of_current(p, task, now);
 	key.ino = v.ino;
 	key.names = v.names;
 	key.dev = v.dev;

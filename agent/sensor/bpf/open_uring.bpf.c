@@ -48,14 +48,15 @@ static __always_inline u64 direct_file(u64 ring_context, u32 slot, s32 result)
 
 static __always_inline void opened_by_ring(u64 ring, u32 slot, s32 result, u64 flags)
 {
-	struct proc *p = current_proc();
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct proc *p = proc_of_current(task);
 	u64 file;
 
 	if (!p || result < 0)
 		return;
-	file = slot ? direct_file(ring, slot, result) : file_at(bpf_get_current_task_btf(), result);
+	file = slot ? direct_file(ring, slot, result) : file_at(task, result);
 	if (file)
-		opened(p, file, FILE_URING, flags);
+		opened(p, task, file, FILE_URING, flags);
 	else
 		count(COUNTER_RACE);
 }

@@ -51,12 +51,12 @@ static __always_inline void made(u32 family, u32 type, u32 protocol)
 
 	if (!p)
 		return;
-	now = bpf_ktime_get_boot_ns();
+	now = about_now();
 	key.who = who_of(p, now);
 	key.dev = protocol;
 	key.what = WHAT(KIND_SOCKET, 0, family << 4 | (type & SOCK_TYPE_MASK));
 	if (!known(&key, p, now))
-		novel_socket(&key, p, now);
+		novel_socket(&key, p, bpf_ktime_get_boot_ns());
 }
 
 /* AF_INET and AF_INET6, below every call; not of sockets that the kernel makes for itself. */

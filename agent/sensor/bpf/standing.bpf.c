@@ -315,7 +315,7 @@ int standing_listeners(struct bpf_iter__task_file *ctx)
 	now = bpf_ktime_get_boot_ns();
 	own_address(&c, sk);
 	c.port = c.local_port = sk->__sk_common.skc_num;
-	contacted(&c, p, party_who(p, now), now);
+	contacted(&c, p, party_who(p, now));
 	listener_key(&key, sk);
 	note_listener(p, &key, socket_cgroup(sk), false);
 	return 0;
@@ -361,6 +361,6 @@ int standing_sockets(struct bpf_iter__task_file *ctx)
 	if (!sk || (sk->sk_protocol != IPPROTO_TCP && sk->sk_protocol != IPPROTO_UDP) || !read_contact(&c, sk))
 		return 0;
 	now = bpf_ktime_get_boot_ns();
-	contacted(&c, p, party_who(p, now), now);
+	contacted(&c, p, party_who(p, now));
 	return 0;
 }

@@ -169,14 +169,18 @@ static __always_inline struct proc *proc_of(struct task_struct *task)
 
 /* The current task's record. A process that was moved into a cgroup while it had several threads got a record for its leader
  * only: the others find it here. */
-static __always_inline struct proc *current_proc(void)
+static __always_inline struct proc *proc_of_current(struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct proc *p = proc_of(task);
 
 	if (p || task->pid == task->tgid)
 		return p;
 	return proc_of(task->group_leader);
+}
+
+static __always_inline struct proc *current_proc(void)
+{
+	return proc_of_current(bpf_get_current_task_btf());
 }
 
 static __always_inline u64 exe_hash(u32 dev, u64 ino, u32 generation, u64 ctime)

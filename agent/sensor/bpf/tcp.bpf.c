@@ -40,15 +40,14 @@ static __always_inline void listens(struct sock *sk)
 	struct proc *p = current_proc();
 	struct party_key key;
 	struct contact c = { .direction = DIRECTION_LISTEN, .protocol = IPPROTO_TCP };
-	u64 now, who;
+	u64 who;
 
 	if (!p)
 		return;
-	now = bpf_ktime_get_boot_ns();
-	who = who_of(p, now);
+	who = who_of(p, about_now());
 	own_address(&c, sk);
 	c.port = c.local_port = sk->__sk_common.skc_num;
-	contacted(&c, p, who, now);
+	contacted(&c, p, who);
 	listener_key(&key, sk);
 	note_listener(p, &key, socket_cgroup(sk), true);
 }
@@ -58,7 +57,7 @@ static __always_inline void accepted(struct sock *sk)
 	struct contact c = { .direction = DIRECTION_INGRESS };
 	struct party_key key;
 	struct proc *p;
-	u64 container, now;
+	u64 container;
 
 	listener_key(&key, sk);
 	p = bpf_map_lookup_elem(&parties, &key);
@@ -68,9 +67,8 @@ static __always_inline void accepted(struct sock *sk)
 		if (!p)
 			return;
 	}
-	now = bpf_ktime_get_boot_ns();
 	peer_address(&c, sk);
-	contacted(&c, p, party_who(p, now), now);
+	contacted(&c, p, party_who(p, about_now()));
 }
 
 /* In the task that calls connect. */
@@ -92,7 +90,7 @@ static __always_inline void begins(struct sock *sk)
 static __always_inline void fails(struct sock *sk, struct proc *p)
 {
 	struct contact c = { .direction = DIRECTION_EGRESS };
-	u64 container, now;
+	u64 container;
 
 	if (!p) {
 		container = container_at(socket_cgroup(sk));
@@ -100,12 +98,11 @@ static __always_inline void fails(struct sock *sk, struct proc *p)
 		if (!p)
 			return;
 	}
-	now = bpf_ktime_get_boot_ns();
 	peer_address(&c, sk);
 	c.local_port = 0;
 	c.result = sk->sk_err ? sk->sk_err : ECANCELED;
 	c.outcome = c.result == ECONNREFUSED ? OUTCOME_REFUSED : OUTCOME_FAILED;
-	contacted(&c, p, party_who(p, now), now);
+	contacted(&c, p, party_who(p, about_now()));
 }
 
 /* SYN_SENT ends in every case with one of these, also when the process dies. */

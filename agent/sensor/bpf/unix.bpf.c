@@ -80,7 +80,7 @@ static __always_inline u32 outcome_of(s32 result)
 
 static __always_inline void reached(struct proc *p, struct peer *peer)
 {
-	u64 now = bpf_ktime_get_boot_ns();
+	u64 now = about_now();
 	struct flow_key key = {};
 
 	key.who = who_of(p, now);
@@ -176,15 +176,18 @@ static __always_inline bool is_unix(struct sock *sk)
 static __always_inline int connected(u64 fd, u64 address, u64 length, long ret, u32 flags)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct proc *p = current_proc();
+	struct proc *p;
 	struct sock *sk;
 	u64 file;
 
-	if (!p || ret <= RESTARTED)
+	if (ret <= RESTARTED)
 		return 0;
 	file = file_at(task, fd);
 	sk = socket_of(file);
 	if (!is_unix(sk))
+		return 0;
+	p = proc_of_current(task);
+	if (!p)
 		return 0;
 	flags |= suspect(task, file);
 	if (ret)
