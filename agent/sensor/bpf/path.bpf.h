@@ -16,6 +16,9 @@
 #define MAGIC_PIPE 0x50495045
 #define MAGIC_SOCKET 0x534f434b
 #define NAMES_MAX 64 /* components of a path; more: FILE_CUT */
+/* So many, if they are short, are hashed without a call for each, which costs more than the hash. */
+#define NAMES_NEAR 6
+#define NAME_SHORT 24
 
 enum superblock_kind { SUPERBLOCK_UNKNOWN = 0, SUPERBLOCK_MOUNT = 1, SUPERBLOCK_ROOT = 2 };
 
@@ -99,24 +102,33 @@ static long fold_word(u32 i, struct word_fold *f)
 	return 0;
 }
 
-/* The name's exact bytes, word by word. d_name.hash is salted with the parent's address and no use. */
+/* The name's exact bytes, word by word. d_name.hash is salted with the parent's address and no use. The last word has seven bytes
+ * at most, and the name's length in its eighth: it tells how many words belong to it, so that no two paths are the same words. */
+static __always_inline u64 last_word(u64 at, u32 length)
+{
+	u64 bytes = (1ull << ((length & 7) * 8)) - 1;
+
+	return (WORD(at + (length & ~7u)) & bytes) | (u64)length << 56;
+}
+
+static __always_inline u64 fold_short_name(u64 hash, u64 name, u32 length)
+{
+	if (length >= 8)
+		hash = mix(hash, WORD(name));
+	if (length >= 16)
+		hash = mix(hash, WORD(name + 8));
+	return mix(hash, last_word(name, length));
+}
+
 static __always_inline u64 fold_name(u64 hash, u64 name, u32 length)
 {
-	u64 last = (1ull << ((length & 7) * 8)) - 1;
-	struct word_fold rest;
+	u32 words = length >> 3;
+	struct word_fold f = { .at = name, .hash = hash };
 
-	hash = mix(hash, length);
-	if (length < 8)
-		return mix(hash, WORD(name) & last);
-	hash = mix(hash, WORD(name));
-	if (length < 16)
-		return mix(hash, WORD(name + 8) & last);
-	hash = mix(hash, WORD(name + 8));
-	if (length < 24)
-		return mix(hash, WORD(name + 16) & last);
-	rest = (struct word_fold){ .at = name + 16, .hash = hash };
-	bpf_loop((length >> 3) - 2 < 32 ? (length >> 3) - 2 : 32, fold_word, &rest, 0);
-	return mix(rest.hash, WORD(name + (length & ~7u)) & last);
+	if (length < NAME_SHORT)
+		return fold_short_name(hash, name, length);
+	bpf_loop(words < 32 ? words : 32, fold_word, &f, 0);
+	return mix(f.hash, last_word(name, length));
 }
 
 /* The same for a text of any length. */
@@ -149,39 +161,66 @@ static __always_inline bool is_pid_name(u64 name)
 
 	return first >= '0' && first <= '9';
 }
-static long name_step(u32 i, struct name_walk *w)
+/* False: there is no more, or `near` and this name is too long for a hash without a loop. */
+static __always_inline bool walk_name(struct name_walk *w, bool near)
 {
 	struct dentry *d = AS(dentry, w->dentry);
 	u64 parent = (u64)d->d_parent, name;
+	u32 length = d->d_name.len;
 
-	if (parent == w->dentry || w->dentry == w->root) {
-		w->done = 1;
-		return 1;
-	}
+	w->done = parent == w->dentry || w->dentry == w->root;
+	if (w->done || (near && length >= NAME_SHORT))
+		return false;
 	name = name_of(w->dentry);
 	if (w->proc && parent == w->root && is_pid_name(name))
 		w->hash = mix(w->hash, 1);
 	else
-		w->hash = fold_name(w->hash, name, d->d_name.len);
+		w->hash = near ? fold_short_name(w->hash, name, length) : fold_name(w->hash, name, length);
 	w->dentry = parent;
-	return 0;
+	return true;
+}
+static long name_step(u32 i, struct name_walk *w)
+{
+	return !walk_name(w, false);
+}
+
+static __always_inline void start_at(struct name_walk *w, struct view *v)
+{
+	w->dentry = v->dentry;
+	w->root = top_of(v);
+	w->hash = seed;
+	w->proc = v->magic == MAGIC_PROC;
+}
+
+static __always_inline u64 end_at(struct name_walk *w, struct view *v)
+{
+	if (!w->done)
+		v->flags |= FILE_CUT;
+	else if (w->dentry != w->root && v->layer != LAYER_MEMFD)
+		v->flags |= FILE_DISCONNECTED;
+	return w->hash;
 }
 
 GLOBAL u64 hash_names(struct view *v)
 {
-	struct name_walk w = { .hash = seed };
+	struct name_walk w = {};
 
 	if (!v)
 		return 0;
-	w.dentry = v->dentry;
-	w.root = top_of(v);
-	w.proc = v->magic == MAGIC_PROC;
+	start_at(&w, v);
 	bpf_loop(NAMES_MAX, name_step, &w, 0);
-	if (!w.done)
-		v->flags |= FILE_CUT;
-	else if (w.dentry != w.root && v->layer != LAYER_MEMFD)
-		v->flags |= FILE_DISCONNECTED;
-	return w.hash;
+	return end_at(&w, v);
+}
+
+/* The same for where files are opened all the time. */
+static __always_inline u64 hash_near_names(struct view *v)
+{
+	struct name_walk w = {};
+
+	start_at(&w, v);
+	for (u32 i = 0; i < NAMES_NEAR && walk_name(&w, true); i++)
+		;
+	return w.done ? end_at(&w, v) : hash_names(v);
 }
 
 static __always_inline bool is_memfd(u64 dentry)
@@ -244,7 +283,7 @@ static __always_inline void examine(struct view *v, u32 kind, bool exact)
 		v->flags |= FILE_DELETED;
 	if (v->layer == LAYER_MEMFD)
 		v->flags |= FILE_DELETED;
-	v->names = hash_names(v);
+	v->names = hash_near_names(v);
 }
 
 static __always_inline u32 superblock_kind(u64 container, u64 superblock)
@@ -293,11 +332,13 @@ static __always_inline void view_mapped_file(struct view *v, u64 file, u64 conta
 	view_dentry(v, inode, dentry, container);
 }
 
+#define NANOSECONDS 0x7fffffff /* the bit above says that somebody looked (I_CTIME_QUERIED, 6.13) */
+
 static __always_inline u64 change_time(struct view *v)
 {
 	struct inode *real = AS(inode, v->real);
 
-	return real->i_ctime_sec * 1000000000ull + real->i_ctime_nsec;
+	return real->i_ctime_sec * 1000000000ull + (real->i_ctime_nsec & NANOSECONDS);
 }
 
 static __always_inline void fill_file(struct file_id *f, struct view *v)
