@@ -33,6 +33,7 @@ def status(agent: "Agent") -> dict[str, Any]:
     """Plain values, for JSON."""
     sensor, unready = agent.watching, agent.health.unready()
     return {
+        "version": agent.version,
         "pid": os.getpid(),
         "time": time.time(),
         "up_s": round(time.monotonic() - agent.started_s, 1),

@@ -37,6 +37,7 @@ from agent.settings import Settings, SettingsError
 from agent.status import write_status
 from agent.tasks import Tasks
 from agent.turns import Timer, Turns
+from agent.version import version
 from model.event import Event, Gap
 
 NEEDS = ("policies", "sensor", "self-test", "stock-taking")
@@ -50,6 +51,7 @@ class Agent:
 
     def __init__(self, settings: Settings, logger: FilteringBoundLogger, record: Path | None = None) -> None:
         self.settings, self._logger = settings, logger
+        self.version = version()
         self._sparse = Sparse(logger)
         self.place = app.where(settings)
         self._seen_ns = down.last_sign_ns(settings.log.folder, self.place.boot)

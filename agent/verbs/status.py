@@ -12,6 +12,7 @@ from agent.sensor import features, hooks
 from agent.sensor.libbpf import Libbpf
 from agent.settings import SettingsError, load
 from agent.status import STALE_S, is_running, read_status
+from agent.version import version
 from model.text import printable
 
 
@@ -26,7 +27,8 @@ def status(file: Path | None, overrides: Mapping[str, Any], *, as_json: bool) ->
     running = seen is not None and is_running(seen)
     kernel = _kernel()
     if as_json:
-        sys.stdout.write(json.dumps({"running": running, "kernel": kernel, "agent": seen if running else None}) + "\n")
+        told = {"version": version(), "running": running, "kernel": kernel, "agent": seen if running else None}
+        sys.stdout.write(json.dumps(told) + "\n")
     else:
         for line in (*_kernel_lines(kernel), *_agent_lines(seen if running else None, settings.log.folder)):
             sys.stdout.write(f"{line}\n")
@@ -69,7 +71,7 @@ def _agent_lines(seen: dict[str, Any] | None, folder: Path) -> Iterator[str]:
     age_s = time.time() - seen["time"]
     stale = f" ✗ silent for {age_s:.0f} s" if age_s > STALE_S else ""
     ready = "ready" if seen["ready"] else "not ready: " + "; ".join(seen["unready"])
-    yield f"agent      pid {seen['pid']}, up {seen['up_s']:.0f} s, {ready}{stale}"
+    yield f"agent      {seen['version']}, pid {seen['pid']}, up {seen['up_s']:.0f} s, {ready}{stale}"
     yield from _hook_lines(seen["hooks"])
     yield from _policy_lines(seen["policies"])
     yield from _container_lines(seen["containers"])
