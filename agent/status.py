@@ -21,9 +21,14 @@ def write_status(folder: Path, status: dict[str, Any]) -> None:
 
 
 def read_status(folder: Path) -> dict[str, Any] | None:
-    """The last account, or None if there is none. Whether its agent still runs: `is_running`."""
+    """The last account, or None if there is none. Whether its agent still runs: `is_running`.
+
+    Raises PermissionError: that it may not be read doesn't mean that there is none.
+    """
     try:
         status = json.loads((folder / FILE).read_text())
+    except PermissionError:
+        raise
     except (OSError, ValueError):
         return None
     return status if isinstance(status, dict) else None

@@ -22,6 +22,7 @@ from agent.sensor.recording import Recording, RecordingError
 from agent.sensor.reports import Reports
 from agent.settings import Settings, SettingsError, load
 from agent.turns import Turns
+from agent.verbs.refusal import refused
 from model.origin import Container
 from model.record import Where
 
@@ -61,11 +62,10 @@ def replay(file: Path, settings_file: Path | None, overrides: Mapping[str, Any])
             given = dict(overrides)
             if given["log.folder"] is None:
                 given["log.folder"] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vedette-replay-")))
-            settings = load(settings_file, overrides=given)
+            settings = load(settings_file, overrides=given, present=("policies.folder",))
             return _replay(file, settings)
         except (SettingsError, RecordingError, OSError) as error:
-            sys.stderr.write(f"vedette: {error}\n")
-            return 2
+            return refused(error)
 
 
 def _replay(file: Path, settings: Settings) -> int:
@@ -95,7 +95,7 @@ def _replay(file: Path, settings: Settings) -> int:
     told.close(30.0)
     source.close()
     for problem in policies.problems:
-        sys.stderr.write(f"{problem}\n")
+        sys.stderr.write(f"vedette: {problem}\n")
     if torn:
         sys.stderr.write(f"vedette: {file}: the last {torn} bytes are torn: the recording was cut\n")
     return 1 if policies.problems else 0

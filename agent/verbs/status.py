@@ -12,6 +12,7 @@ from agent.sensor import features, hooks
 from agent.sensor.libbpf import Libbpf
 from agent.settings import SettingsError, load
 from agent.status import STALE_S, is_running, read_status
+from agent.verbs.refusal import refused
 from agent.version import version
 from model.text import printable
 
@@ -20,10 +21,9 @@ def status(file: Path | None, overrides: Mapping[str, Any], *, as_json: bool) ->
     """The exit code: 0 if an agent runs and is ready."""
     try:
         settings = load(file, overrides=overrides)
-    except SettingsError as error:
-        sys.stderr.write(f"vedette: {error}\n")
-        return 2
-    seen = read_status(settings.log.folder)
+        seen = read_status(settings.log.folder)
+    except (SettingsError, PermissionError) as error:
+        return refused(error)
     running = seen is not None and is_running(seen)
     kernel = _kernel()
     if as_json:
@@ -71,7 +71,7 @@ def _agent_lines(seen: dict[str, Any] | None, folder: Path) -> Iterator[str]:
     age_s = time.time() - seen["time"]
     stale = f" ✗ silent for {age_s:.0f} s" if age_s > STALE_S else ""
     ready = "ready" if seen["ready"] else "not ready: " + "; ".join(seen["unready"])
-    yield f"agent      {seen['version']}, pid {seen['pid']}, up {seen['up_s']:.0f} s, {ready}{stale}"
+    yield f"agent      {seen.get('version', 'an older version')}, pid {seen['pid']}, up {seen['up_s']:.0f} s, {ready}{stale}"
     yield from _hook_lines(seen["hooks"])
     yield from _policy_lines(seen["policies"])
     yield from _container_lines(seen["containers"])
