@@ -48,7 +48,7 @@ def _explain(settings: Settings, record_id: str, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps({"record": msgspec.to_builtins(record), "explanation": told}) + "\n")
     else:
         style = COLOURS if sys.stdout.isatty() else PLAIN
-        sys.stdout.write(line_of(record, style, 160) + "\n")
+        sys.stdout.write((line_of(record, style, 160) or f"{record.id}  (no line of the screen: see --json)") + "\n")
         sys.stdout.writelines(f"{line}\n" for line in _lines(explained))
     return 0
 
