@@ -87,7 +87,7 @@ def _record(record: Record, verb: str, subject: str, style: Style, width: int) -
     head = (fit(container, CONTAINER_WIDTH, style), fit(_program(record), PROGRAM_WIDTH, style), fit(verb, VERB_WIDTH, style))
     word = fit(word, min(cell_len(word), 28), style)
     room = max(LEAST_SUBJECT, width - 14 - CONTAINER_WIDTH - PROGRAM_WIDTH - VERB_WIDTH - 6 - cell_len(word) - 1)
-    told = fit(subject, room, style, keep_end=not isinstance(record.event, Exec))
+    told = fit(subject, room, style, keep_end=not isinstance(record.event, Exec | Handover))
     when = record.time[11:23]
     left = f"{style.dim}{when}{style.end}  {style.name}{head[0]}{style.end}  {head[1]}  {style.dim}{head[2]}{style.end}"
     if colour is style.loud:
