@@ -77,6 +77,8 @@ def _agent_lines(seen: dict[str, Any] | None, folder: Path) -> Iterator[str]:
     yield from _container_lines(seen["containers"])
     losses = ", ".join(f"{name} {count}" for name, count in seen["losses"].items() if count)
     yield f"losses     {losses or 'none'}"
+    full = ", ".join(f"{name} {count}" for name, count in seen.get("tables", {}).items() if count)
+    yield f"no room    {full or 'all tables had room'}"
     for name, one in seen["log"].items():
         yield f"log        {name} {one['bytes'] >> 10} KiB on disk" + (f" ✗ {one['error']}" if one["error"] else "")
     memory, own = seen["memory"], seen["own"]
