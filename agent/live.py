@@ -34,7 +34,7 @@ from agent.sensor.reports import Reports
 from agent.sensor.source import Channel
 from agent.sensor.variables import CODE_VARIABLES
 from agent.settings import Settings, SettingsError
-from agent.status import write_status
+from agent.status import StatusFile
 from agent.tasks import Tasks
 from agent.turns import Timer, Turns
 from agent.version import version
@@ -60,6 +60,8 @@ class Agent:
         self._made = ExitStack()  # what is to be ended, last made first; an error in one keeps no other from ending
         self._made.callback(self.outputs.close, settings.shutdown_s - 1)
         self._made.callback(self.note, "stop", {})
+        self._status = StatusFile(settings.log.folder)
+        self._made.callback(self._status.close)
         self.health = Health(NEEDS, stuck_s=settings.stuck_s)
         self.policies = Policies([settings.policies.folder])
         self.changed = Flag()  # somebody touched the policies
@@ -218,7 +220,7 @@ class Agent:
         self.life.sweep()
         self._tell_disk()
         self._snapshot = account.snapshot(self)
-        write_status(self.settings.log.folder, account.status(self))
+        self._status.write(account.status(self))
 
     def _tell_disk(self) -> None:
         """A log that can't be written is said where no disk is needed: on standard error, by /readyz and /metrics."""
