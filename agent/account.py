@@ -42,6 +42,7 @@ TABLES: Final = {
         "Violating flows that were forgotten: their later repeats are counted in no finding.",
         "outputs.findings.forgotten_flows",
     ),
+    "recording": ("Raw records that a recording does not hold: its disk is slow, or it is full.", "not_recorded"),
     "screen": ("Lines that a slow terminal was not shown.", "outputs.not_shown"),
 }
 # The same of the kernel's maps, by its own counters.

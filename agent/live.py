@@ -75,8 +75,19 @@ class Agent:
     def _open_recorder(self, path: Path) -> Recorder:
         stamp = self.outputs.log.stamp
         recorder = Recorder(path, Header(self.place.boot, stamp.clock.offset_ns, CODE_VARIABLES), RECORDING_BYTES)
-        self._made.callback(recorder.close)
+        self._made.callback(self._close_recorder, recorder)
         return recorder
+
+    def _close_recorder(self, recorder: Recorder) -> None:
+        recorder.close()
+        if recorder.dropped:
+            why = recorder.problem or "the disk was too slow"
+            self._logger.warning("the recording is not whole", records_missing=recorder.dropped, why=why)
+
+    @property
+    def not_recorded(self) -> int:
+        """Raw records that a recording was to hold and does not."""
+        return self._recorder.dropped if self._recorder else 0
 
     def start(self, ended: Callable[[], bool]) -> bool:
         """Load, attach, test, take stock; then it is ready. False: it was to end before that."""
@@ -223,13 +234,15 @@ class Agent:
         self._status.write(account.status(self))
 
     def _tell_disk(self) -> None:
-        """A log that can't be written is said where no disk is needed: on standard error, by /readyz and /metrics."""
+        """What can't be written is said where no disk is needed: on standard error, by /readyz and /metrics."""
         for name, one in self.outputs.log.state().items():
             if one.error:
                 self._sparse.warning(f"the log {name} can't be written", why=one.error)
                 self.health.missing(f"log {name}", one.error)
             else:
                 self.health.met(f"log {name}")
+        if self._recorder and self._recorder.problem:
+            self._sparse.warning("the recording has ended", why=self._recorder.problem)
 
     def reload(self) -> None:
         """Read the policies. A bad file keeps the old ones in force, and is said loudly, once."""

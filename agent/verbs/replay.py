@@ -18,7 +18,7 @@ from agent.outputs.metrics import Metrics
 from agent.outputs.stamp import Clock
 from agent.policies import Policies
 from agent.sensor.decode import Decoder
-from agent.sensor.recording import Recording, RecordingError
+from agent.sensor.recording import LOST, Recording, RecordingError
 from agent.sensor.reports import Reports
 from agent.settings import Settings, SettingsError, load
 from agent.turns import Turns
@@ -33,9 +33,12 @@ class RecordedRuntimes:
     def __init__(self) -> None:
         self._by_path: defaultdict[str, deque[Decision]] = defaultdict(deque)
         self._paths: dict[int, str] = {}  # by cgroup
+        self.lost = 0  # records and facts that the recording has no room for
 
     def add(self, fact: dict[str, Any]) -> None:
-        """A decision of the recording."""
+        """A decision of the recording, or a hole in it."""
+        if isinstance(lost := fact.get(LOST), int):
+            self.lost += lost
         if fact.get("container"):
             container = msgspec.convert(fact["container"], Container)
             decision = Decision(State(fact["state"]), container if container.id else None, tuple(fact["conflict"]))
@@ -98,6 +101,10 @@ def _replay(file: Path, settings: Settings) -> int:
         sys.stderr.write(f"vedette: {problem}\n")
     if torn:
         sys.stderr.write(f"vedette: {file}: the last {torn} bytes are torn: the recording was cut\n")
+    if records.lost:
+        sys.stderr.write(
+            f"vedette: {file}: {records.lost} records are missing in it: its disk was slow, or it reached its size\n"
+        )
     return 1 if policies.problems else 0
 
 
