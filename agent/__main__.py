@@ -7,7 +7,6 @@ import typer
 
 app = typer.Typer(
     name="vedette",
-    help="Watches containers: what they execute, load and open, whom they talk to, and what of that no policy allows.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -19,6 +18,24 @@ SettingsFile = Annotated[
 PolicyFolder = Annotated[Path | None, typer.Option("--policies", help="Folder of policies, or one file.")]
 LogFolder = Annotated[Path | None, typer.Option("--log", help="Folder of the log.")]
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+
+
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if wanted:
+        from agent.version import version
+
+        typer.echo(f"vedette {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_say_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Watches containers: what they execute, load and open, whom they talk to, and what of that no policy allows."""
+    del version
 
 
 @app.command()

@@ -2,12 +2,63 @@
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from agent.outputs.metrics import Snapshot
 
 if TYPE_CHECKING:
     from agent.live import Agent
+
+# Everything that is bounded and may be full: what that costs, and where the agent counts how many entries it has cost.
+TABLES: Final = {
+    "containers": (
+        "Containers beyond `node.containers`: watched, but without a name.",
+        "node.containers.refused",
+    ),
+    "processes": (
+        "Running processes that were forgotten: later records name them again, but not what started them.",
+        "node.processes.evicted",
+    ),
+    "lookups": (
+        "Addresses whose name was forgotten: a connection to one carries no name.",
+        "node.lookups.evicted",
+    ),
+    "held": (
+        "Events of a container without a name that could not wait for it: written without one, and not judged.",
+        "hold.refused",
+    ),
+    "hash_jobs": ("Programs that were not hashed: too many at once.", "hashing.worker.refused"),
+    "novelty": (
+        "Folders and networks whose count of new entries began anew: answered for as a whole later, or never.",
+        "novelty.evicted",
+    ),
+    "prefixes": ("Folders and networks that the kernel could not answer for.", "kernel.refused"),
+    "findings": (
+        "Findings without a window of their own: in the count of a flood.",
+        "outputs.findings.refused",
+    ),
+    "finding_flows": (
+        "Violating flows that were forgotten: their later repeats are counted in no finding.",
+        "outputs.findings.forgotten_flows",
+    ),
+    "recording": ("Raw records that a recording does not hold: its disk is slow, or it is full.", "not_recorded"),
+    "screen": ("Lines that a slow terminal was not shown.", "outputs.not_shown"),
+}
+# The same of the kernel's maps, by its own counters.
+KERNEL_TABLES: Final = {
+    "flows": ("Flows that the kernel had no room for: counted at their folder or network.", "map_full"),
+    "whos": ("Actors that the kernel had no room for: what they do is counted at its folder or network.", "who_full"),
+    "budgets": ("Budgets that the kernel had no room for: what a container did without one is a gap.", "no_budget"),
+    "task_storage": ("Tasks that the kernel kept no record of: what they did is a gap.", "no_record"),
+}
+
+
+def tables(agent: "Agent") -> dict[str, int]:
+    """What had no room so far, by table."""
+    in_kernel = agent.flows.losses.counters()
+    ours = {name: attrgetter(place)(agent) for name, (_, place) in TABLES.items()}
+    return ours | {name: in_kernel[counter] for name, (_, counter) in KERNEL_TABLES.items()}
 
 
 def snapshot(agent: "Agent") -> Snapshot:
@@ -24,6 +75,7 @@ def snapshot(agent: "Agent") -> Snapshot:
         policy_generation=agent.policies.generation,
         policy_errors=len(agent.policies.problems),
         lost={(f"log.{name}", kind): count for name, one in logs.items() for kind, count in one.lost.items()},
+        tables=tables(agent),
         log_bytes={name: one.disk_bytes for name, one in logs.items()},
         ready=not agent.health.unready(),
     )
@@ -33,6 +85,7 @@ def status(agent: "Agent") -> dict[str, Any]:
     """Plain values, for JSON."""
     sensor, unready = agent.watching, agent.health.unready()
     return {
+        "version": agent.version,
         "pid": os.getpid(),
         "time": time.time(),
         "up_s": round(time.monotonic() - agent.started_s, 1),
@@ -48,6 +101,7 @@ def status(agent: "Agent") -> dict[str, Any]:
         "held": agent.life.held,
         "hashes": agent.hashing.counts(),
         "losses": {f"{place} {what}".strip(): count for (place, what), count in agent.metrics.lost().items()},
+        "tables": tables(agent),
         "counters": agent.flows.losses.counters(),
         "memory": {"budget_bytes": agent.settings.sensor.memory_bytes, "planned_bytes": sensor.sizes.memory_bytes()},
         "log": _logs(agent),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from secrets import token_bytes
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.aliases import under_all_names
 from agent.lifecycle import Kernel as ToldKernel
@@ -51,6 +51,11 @@ class Outputs:
     findings: Findings
     metrics: Metrics
     screen: Screen | None
+
+    @property
+    def not_shown(self) -> int:
+        """Records that the screen had no time for."""
+        return self.screen.not_shown if self.screen else 0
 
     def close(self, deadline_s: float) -> int:
         """Tell what is still to be told; how many records the disk did not take."""
@@ -150,7 +155,29 @@ class Around:
     more: tuple[Callable[[Record], object], ...] = ()
 
 
-def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, around: Around) -> tuple[Pipeline, Lifecycle]:
+class Hold:
+    """Holds events of containers without a name, and counts those for which there was no room."""
+
+    def __init__(self, hold: Callable[[Event], Sequence[Event]]) -> None:
+        self._hold = hold
+        self.refused = 0  # written without a name
+
+    def __call__(self, event: Event) -> Sequence[Event]:
+        """What is to be written now: the event itself where it is held for nobody, others that had to give way."""
+        given_back = self._hold(event)
+        self.refused += sum(one is not event for one in given_back)
+        return given_back
+
+
+class HotPath(NamedTuple):
+    """The pipeline, what it tells of containers, what waits for a name."""
+
+    pipeline: Pipeline
+    life: Lifecycle
+    hold: Hold
+
+
+def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, around: Around) -> HotPath:
     """The hot path, and what it tells of containers."""
     written = told.log
 
@@ -158,6 +185,7 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
         path.see(event, late)
 
     life = Lifecycle(who, around.kernel, see, around.fact)
+    hold = Hold(life.hold)
     screens = (told.screen.write,) if told.screen else ()
     stamp = written.stamp.record
 
@@ -169,7 +197,7 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
             decode=decode_with(decoder),
             notice=life.notice,
             locate=who.locate,
-            hold=life.hold,
+            hold=hold,
             judge=under_all_names(policies.judge, who.containers),
             record=record,
             log=written.write,
@@ -180,7 +208,7 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
             remember=around.remember,
         )
     )
-    return path, life
+    return HotPath(path, life, hold)
 
 
 def novelty(policies: Policies, answer: Callable[..., bool], answer_network: Callable[..., bool]) -> Novelty:

@@ -23,6 +23,7 @@ class LiveKernel:
     def __init__(self, flows: Flows, node: Node, policies: Policies, seed: int) -> None:
         self._flows, self._node, self._policies, self._seed = flows, node, policies, seed
         self._prefixes: dict[int, set[Prefix]] = {}  # by container
+        self.refused = 0  # folders and networks that the kernel has no room to answer for
 
     def decide(self, cgroup: int, state: int) -> None:
         """What a cgroup is."""
@@ -81,10 +82,12 @@ class LiveKernel:
         if prefix in mine:
             return True
         if len(mine) >= PREFIXES:
+            self.refused += 1
             return False
         try:
             self._flows.install(prefix, children_only=children_only)
-        except OSError:  # the map is full, or the kernel already counts there, because the quota is spent
+        except OSError as error:  # the map is full, or the kernel already counts there, because the quota is spent
+            self.refused += not isinstance(error, FileExistsError)
             return False
         mine.add(prefix)
         return True

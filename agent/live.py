@@ -34,9 +34,10 @@ from agent.sensor.reports import Reports
 from agent.sensor.source import Channel
 from agent.sensor.variables import CODE_VARIABLES
 from agent.settings import Settings, SettingsError
-from agent.status import write_status
+from agent.status import StatusFile
 from agent.tasks import Tasks
 from agent.turns import Timer, Turns
+from agent.version import version
 from model.event import Event, Gap
 
 NEEDS = ("policies", "sensor", "self-test", "stock-taking")
@@ -50,6 +51,7 @@ class Agent:
 
     def __init__(self, settings: Settings, logger: FilteringBoundLogger, record: Path | None = None) -> None:
         self.settings, self._logger = settings, logger
+        self.version = version()
         self._sparse = Sparse(logger)
         self.place = app.where(settings)
         self._seen_ns = down.last_sign_ns(settings.log.folder, self.place.boot)
@@ -58,6 +60,8 @@ class Agent:
         self._made = ExitStack()  # what is to be ended, last made first; an error in one keeps no other from ending
         self._made.callback(self.outputs.close, settings.shutdown_s - 1)
         self._made.callback(self.note, "stop", {})
+        self._status = StatusFile(settings.log.folder)
+        self._made.callback(self._status.close)
         self.health = Health(NEEDS, stuck_s=settings.stuck_s)
         self.policies = Policies([settings.policies.folder])
         self.changed = Flag()  # somebody touched the policies
@@ -71,8 +75,19 @@ class Agent:
     def _open_recorder(self, path: Path) -> Recorder:
         stamp = self.outputs.log.stamp
         recorder = Recorder(path, Header(self.place.boot, stamp.clock.offset_ns, CODE_VARIABLES), RECORDING_BYTES)
-        self._made.callback(recorder.close)
+        self._made.callback(self._close_recorder, recorder)
         return recorder
+
+    def _close_recorder(self, recorder: Recorder) -> None:
+        recorder.close()
+        if recorder.dropped:
+            why = recorder.problem or "the disk was too slow"
+            self._logger.warning("the recording is not whole", records_missing=recorder.dropped, why=why)
+
+    @property
+    def not_recorded(self) -> int:
+        """Raw records that a recording was to hold and does not."""
+        return self._recorder.dropped if self._recorder else 0
 
     def start(self, ended: Callable[[], bool]) -> bool:
         """Load, attach, test, take stock; then it is ready. False: it was to end before that."""
@@ -143,7 +158,7 @@ class Agent:
         around = app.Around(
             self.kernel, self.novelty.see, self.flows.remember, fact, self._event_failed, more=(self.hashing.write,)
         )
-        self.pipeline, self.life = app.pipeline(self.decoder, self.node, self.policies, self.outputs, around)
+        self.pipeline, self.life, self.hold = app.pipeline(self.decoder, self.node, self.policies, self.outputs, around)
         self.failures = Failures({"agent.decode": self._unread, "agent.pipeline": lambda: self.pipeline.failed})
         self._made.callback(self._look_again)
 
@@ -216,16 +231,18 @@ class Agent:
         self.life.sweep()
         self._tell_disk()
         self._snapshot = account.snapshot(self)
-        write_status(self.settings.log.folder, account.status(self))
+        self._status.write(account.status(self))
 
     def _tell_disk(self) -> None:
-        """A log that can't be written is said where no disk is needed: on standard error, by /readyz and /metrics."""
+        """What can't be written is said where no disk is needed: on standard error, by /readyz and /metrics."""
         for name, one in self.outputs.log.state().items():
             if one.error:
                 self._sparse.warning(f"the log {name} can't be written", why=one.error)
                 self.health.missing(f"log {name}", one.error)
             else:
                 self.health.met(f"log {name}")
+        if self._recorder and self._recorder.problem:
+            self._sparse.warning("the recording has ended", why=self._recorder.problem)
 
     def reload(self) -> None:
         """Read the policies. A bad file keeps the old ones in force, and is said loudly, once."""

@@ -66,6 +66,7 @@ class Novelty:
         self._uniform, self._uniform_network = uniform, uniform_network
         self._answer, self._answer_network = answer, answer_network
         self._seen: OrderedDict[Folder | Peers, int] = OrderedDict()
+        self.evicted = 0  # folders and networks that had to give way: they are counted from the start again
 
     def see(self, event: Event, origin: Origin, verdict: Verdict | None) -> None:
         """One first sight that was recorded."""
@@ -101,6 +102,7 @@ class Novelty:
         seen.move_to_end(key)
         if len(seen) > TABLE:
             seen.popitem(last=False)
+            self.evicted += 1
         return count
 
     def _allows(self, origin: Origin, folder: Folder) -> bool:

@@ -85,7 +85,7 @@ class Policies:
         missing = [folder for folder in self._folders if not folder.exists()]
         policies, problems, _ = read(folder for folder in self._folders if folder.exists())
         gone = "the policy folder is gone: the last policies stay in force" if self.generation else "there is no such folder"
-        problems += [Problem(str(folder), 1, 1, gone) for folder in missing]
+        problems += [Problem(str(folder), 1, 1, gone, hint="make it, or name another one: policies.folder") for folder in missing]
         self.problems = tuple(problems)
         if problems and self.generation:
             return False

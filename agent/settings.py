@@ -5,8 +5,10 @@ Everything that is wrong is said at once, each with the place that it came from.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from errno import EACCES
+from operator import attrgetter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -61,7 +63,7 @@ class PolicySettings(Part):
     """Policies."""
 
     folder: Path = Path("/etc/vedette/rules")
-    """Folder of policy files (*.yaml). Watched; a change counts at once."""
+    """Folder of policy files (*.yaml). Watched; a change counts at once. One that is named must be there at the start."""
     settle_s: Seconds = 0.5
     """Seconds without a further change until a changed folder is read: editors write twice."""
 
@@ -210,11 +212,15 @@ class Settings(Part):
 
 
 def load(
-    file: Path | None = None, environment: Mapping[str, str] | None = None, overrides: Mapping[str, Any] | None = None
+    file: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    present: Sequence[str] = (),
 ) -> Settings:
     """The settings in force. `overrides` are of the command line, by dotted name: {"log.folder": ...}; None is not given.
 
-    A file that was named must exist; the default one need not. Raises SettingsError with every problem, each with its origin.
+    A file that was named must exist; the default one need not. So with what the settings in `present` name, by dotted name.
+    Raises SettingsError with every problem, each with its origin.
     """
     tree: dict[str, Any] = {}
     sources: dict[str, str] = {}
@@ -229,6 +235,7 @@ def load(
     except ValidationError as error:
         problems += [_sentence(problem, sources) for problem in error.errors()]
         raise SettingsError("\n".join(problems)) from None
+    problems += _absent(settings, [name for name in present if name in sources], sources)
     if problems:
         raise SettingsError("\n".join(problems))
     return settings
@@ -261,13 +268,22 @@ def _read(file: Path | None, problems: list[str]) -> dict[str, Any]:
         if file is not None:
             problems.append(f"{path}: there is no such file")
         return {}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, ValueError) as error:
-        problems.append(f"{path}: {error}")
+    except OSError as error:
+        problems.append(f"{path}: can't be read: {error.strerror}")
+        return {}
+    except (yaml.YAMLError, ValueError) as error:
+        problems.append(f"{path}{_place(error)}: not YAML: {getattr(error, 'problem', None) or str(error).partition(chr(10))[0]}")
         return {}
     if tree is None or isinstance(tree, dict):
         return tree or {}
     problems.append(f"{path}: must hold names with values, like `log: {{folder: /var/log/vedette}}`")
     return {}
+
+
+def _place(error: Exception) -> str:
+    """:line:column of an error in YAML."""
+    mark = getattr(error, "problem_mark", None)
+    return f":{mark.line + 1}:{mark.column + 1}" if mark else ""
 
 
 def _flat(tree: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -292,6 +308,22 @@ def _variables(environment: Mapping[str, str], problems: list[str]) -> Iterator[
             problems.append(f"{variable}: {error}")
 
 
+def _absent(settings: Settings, dotted: Iterable[str], sources: Mapping[str, str]) -> Iterator[str]:
+    """What is named and isn't there: a slip of the pen must not mean an agent without policies."""
+    for name in dotted:
+        path, usual = attrgetter(name)(settings), attrgetter(name)(Settings())
+        if not _is_there(path):
+            yield f"{sources[name]}: {name}: there is no such file or folder (is {str(path)!r:.80})"
+            yield f"hint: make it, or leave the setting out for its default, {usual}"
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError as error:
+        return error.errno == EACCES  # what may not be looked at is there
+
+
 def _merge(tree: dict[str, Any], sources: dict[str, str], pairs: Any, source: str) -> None:  # noqa: ANN401 - pairs of name and value
     for dotted, value in pairs:
         *above, name = dotted.split(".")
@@ -307,8 +339,8 @@ def _merge(tree: dict[str, Any], sources: dict[str, str], pairs: Any, source: st
 
 def _sentence(problem: Any, sources: Mapping[str, str]) -> str:  # noqa: ANN401 - pydantic's ErrorDetails
     dotted = ".".join(str(part) for part in problem["loc"])
-    below = (source for name, source in sources.items() if name.startswith(f"{dotted}."))
-    source = sources.get(dotted) or next(below, "settings")
+    near = (source for name, source in sources.items() if f"{name}.".startswith(f"{dotted}.") or dotted.startswith(f"{name}."))
+    source = sources.get(dotted) or next(near, "settings")
     if problem["type"] == "extra_forbidden":
         known = {name for name, _, _ in names()} | {part.rpartition(".")[0] for part, _, _ in names()}
         return f"{source}: unknown setting {dotted}{_nearest(dotted, known)}"

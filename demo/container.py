@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import subprocess
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
-HERE = Path(__file__).parent
-APPLETS = ("sh", "cat", "cp", "echo", "id", "mkdir", "nc", "rm", "sleep", "timeout", "true")
+SCRIPT = Path(__file__).parent / "misbehave.sh"
+RUN_S = 60.0
+APPLETS = ("cat", "cp", "echo", "nc", "seq", "sh")
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID"]
 MOUNTS: tuple[tuple[str, str, list[str]], ...] = (("/proc", "proc", []), ("/dev", "tmpfs", ["nosuid", "mode=755", "size=1m"]))
 
@@ -35,9 +37,18 @@ class DemoContainer:
             self._undo = self._undo.pop_all()
         return self
 
-    def run(self) -> None:
-        """Run the misbehaving script to its end. Raises CalledProcessError if runc can't."""
-        subprocess.run(["runc", "run", "--bundle", self._folder, self.name], check=True, stdin=subprocess.DEVNULL, timeout=60)
+    @contextmanager
+    def running(self) -> Iterator[IO[bytes]]:
+        """It runs the misbehaving script, a step for each line that it is given; until its end. Raises CalledProcessError."""
+        command = ["runc", "run", "--bundle", str(self._folder), self.name]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0) as started:
+            assert started.stdin is not None  # noqa: S101 - it is a pipe
+            try:
+                yield started.stdin
+            finally:
+                started.stdin.close()
+            if started.wait(RUN_S):
+                raise subprocess.CalledProcessError(started.returncode, command)
 
     def __exit__(self, *_: object) -> None:
         with self._undo:
@@ -54,7 +65,7 @@ class DemoContainer:
             "hostname": "demo",
             "process": {
                 "user": {"uid": 0, "gid": 0},
-                "args": ["/bin/sh", "/misbehave.sh"],
+                "args": ["/bin/sh", f"/{SCRIPT.name}"],
                 "env": ["PATH=/bin"],
                 "cwd": "/",
                 "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), CAPABILITIES),
@@ -75,7 +86,7 @@ def unmount(at: Path) -> None:
 
 def fill(image: Path) -> None:
     """The image's files. Raises FileNotFoundError where busybox isn't installed."""
-    for name in ("bin", "dev", "etc", "proc", "var", "var/tmp"):
+    for name in ("bin", "dev", "etc", "etc/cron.d", "proc", "var", "var/tmp"):
         (image / name).mkdir()
     busybox = shutil.which("busybox")
     if busybox is None:
@@ -84,4 +95,5 @@ def fill(image: Path) -> None:
     for applet in APPLETS:
         (image / "bin" / applet).symlink_to("busybox")
     (image / "etc" / "shadow").write_text("root:*:20000::::::\n")
-    shutil.copy(HERE / "misbehave.sh", image / "misbehave.sh")
+    (image / "etc" / "app.conf").write_text("greeting = hello\n")
+    shutil.copy(SCRIPT, image / SCRIPT.name)

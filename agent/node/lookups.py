@@ -19,6 +19,7 @@ class Lookups:
     def __init__(self, limit: int = PER_CONTAINER) -> None:
         self._limit = limit
         self._names: dict[int, OrderedDict[str, tuple[str, int]]] = {}
+        self.evicted = 0  # addresses that had to give way
 
     def take(self, container: int, event: Dns) -> None:
         """A DNS answer. Names that were asked for count, not the aliases on the way."""
@@ -31,6 +32,7 @@ class Lookups:
             names.move_to_end(address)
         while len(names) > self._limit:
             names.popitem(last=False)
+            self.evicted += 1
 
     def name(self, container: int, address: str, now_ns: int) -> str:
         """The name, or "" if this container didn't look it up lately."""

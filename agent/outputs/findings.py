@@ -59,6 +59,7 @@ class Findings:
         self._flows: OrderedDict[bytes, _Flow] = OrderedDict()
         self.learned: Counter[str] = Counter()  # violations in mode learn, by reason
         self.forgotten_flows = 0  # had to be dropped from the table: later counts of them are in no finding
+        self.refused = 0  # findings that had no window of their own: they are in a flood's count
 
     def write(self, record: Record) -> None:
         """Look at one record. Cheap for what is no violation."""
@@ -138,6 +139,7 @@ class Findings:
 
     def _flood(self, finding: Finding, of: str, times: int, now_ns: int) -> None:
         """One workload's own flood, or, when the whole table is full, one for all."""
+        self.refused += 1
         own = self._by_workload[of] >= self._limit_of_one
         subject = "findings of this workload that are not itemised" if own else "findings that are not itemised"
         self._count(_flood_of(finding, of if own else "", subject), "", times, now_ns)

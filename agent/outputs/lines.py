@@ -5,7 +5,7 @@
 └ high · rules/web.yaml:4:3 · nginx > sh
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from rich.cells import cell_len, set_cell_size
@@ -39,7 +39,7 @@ PROGRAM_WIDTH: Final = 13
 VERB_WIDTH: Final = 8
 LEAST_SUBJECT: Final = 16
 TEXT_LIMIT: Final = 512  # characters of a text that are looked at: a screen is never wider
-_NOTES: Final = ("start", "stop", "policies")
+_BLANKS: Final = frozenset(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))
 
 
 class Style(NamedTuple):
@@ -62,6 +62,13 @@ UNICODE: Final = Style(cross="✗", branch="└", dot="·", cut="…")
 COLOURS: Final = Style("\x1b[2m", "\x1b[1;31m", "\x1b[33m", "\x1b[2;32m", "\x1b[36m", "\x1b[0m", "✗", "└", "·", "…")
 
 
+def is_noise(entry: Record | Finding | Note) -> bool:
+    """What every program does all day and tells nobody anything: opens of /dev/null and its like. Never a violation."""
+    if not isinstance(entry, Record) or not isinstance(entry.event, Open) or entry.event.file.path not in _BLANKS:
+        return False
+    return entry.verdict is None or entry.verdict.outcome is not Outcome.VIOLATION
+
+
 def line_of(entry: Record | Finding | Note, style: Style, width: int) -> str:
     """The line, without its newline; "" for what people need not see: counts, mounts, heartbeats, the runtime's own steps."""
     if isinstance(entry, Finding):
@@ -80,7 +87,7 @@ def _record(record: Record, verb: str, subject: str, style: Style, width: int) -
     head = (fit(container, CONTAINER_WIDTH, style), fit(_program(record), PROGRAM_WIDTH, style), fit(verb, VERB_WIDTH, style))
     word = fit(word, min(cell_len(word), 28), style)
     room = max(LEAST_SUBJECT, width - 14 - CONTAINER_WIDTH - PROGRAM_WIDTH - VERB_WIDTH - 6 - cell_len(word) - 1)
-    told = fit(subject, room, style, keep_end=not isinstance(record.event, Exec))
+    told = fit(subject, room, style, keep_end=not isinstance(record.event, Exec | Handover))
     when = record.time[11:23]
     left = f"{style.dim}{when}{style.end}  {style.name}{head[0]}{style.end}  {head[1]}  {style.dim}{head[2]}{style.end}"
     if colour is style.loud:
@@ -120,11 +127,30 @@ def _gap(record: Record, gap: Gap, style: Style, width: int) -> str:
 
 
 def _note(note: Note, style: Style, width: int) -> str:
-    if note.kind not in _NOTES:
+    say = _NOTES.get(note.kind)
+    if say is None:
         return ""
-    says = ", ".join(f"{name} {value}" for name, value in note.says.items())
-    text = fit(f"{note.kind} {says}", max(40, width - 14), style).rstrip()
+    text = fit(say(note.says), max(40, width - 14), style).rstrip()
     return f"{style.dim}{note.time[11:23]}  {text}{style.end}"
+
+
+def _start(says: Mapping[str, Any]) -> str:
+    unseen = f"; this kernel has no {', '.join(says['missing'])}" if says.get("missing") else ""
+    return f"watching, as pid {says.get('pid', '?')}{unseen}"
+
+
+def _policies(says: Mapping[str, Any]) -> str:
+    if says.get("errors"):
+        return f"policies have {says['errors']} errors: those before stay in force; the first is {says.get('first', '')}"
+    count = says.get("policies", 0)
+    return f"{count} {'policy' if count == 1 else 'policies'} in force"
+
+
+_NOTES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
+    "start": _start,
+    "stop": lambda _: "stopped",
+    "policies": _policies,
+}
 
 
 def fit(text: str, width: int, style: Style, *, keep_end: bool = False) -> str:
@@ -141,11 +167,24 @@ def fit(text: str, width: int, style: Style, *, keep_end: bool = False) -> str:
 
 
 def _program(record: Record) -> str:
-    process = record.origin.process if record.origin else None
-    if process is not None and not isinstance(record.event, Exec):
-        return process.path.rpartition("/")[2]
-    actor = getattr(record.event, "actor", None)
+    """What runs: after an exec the new program, whose task still has the old one's `comm` when the kernel tells of it."""
+    event, process = record.event, record.origin.process if record.origin else None
+    if isinstance(event, Exec):
+        return _name(event.file.path, event.argv)
+    if process is not None and process.path:
+        return _name(process.path, process.argv)
+    actor = getattr(event, "actor", None)
     return actor.comm if actor else ""
+
+
+def _name(path: str, argv: tuple[str, ...]) -> str:
+    """The file's name; what it was called as, too, where that is another word: `busybox:nc`, `dash:sh`.
+
+    The file's comes first, and is never left out: argv[0] is whatever the caller chose.
+    """
+    name = path.rpartition("/")[2]
+    called = argv[0].rpartition("/")[2].removeprefix("-") if argv else ""
+    return name if not called or name.startswith(called) or called.startswith(name) else f"{name}:{called}"
 
 
 def _exec(event: Exec) -> tuple[str, str]:

@@ -34,6 +34,7 @@ class Snapshot(Struct, frozen=True):
     policy_generation: int = 0
     policy_errors: int = 0
     lost: dict[tuple[str, str], int] = {}  # place, kind: what no Gap has passed through `write` for, as the log's own
+    tables: dict[str, int] = {}  # what had no room, by table
     log_bytes: dict[str, int] = {}
     restarts: dict[str, int] = {}  # tasks that crashed and were started again
     ready: bool = False
@@ -130,6 +131,8 @@ class Metrics(Collector):
 def _of(seen: Snapshot, lost: dict[tuple[str, str], int]) -> Iterable[Metric]:
     yield _counter("vedette_known_hits", "Events that the kernel only counted: their flow is known.", [], {(): seen.known_hits})
     yield _counter("vedette_lost", "Events that were not itemised, by place and kind.", ["place", "kind"], lost | seen.lost)
+    text = "Entries that a full table refused, or that it forgot to make room."
+    yield _counter("vedette_table_refused", text, ["table"], _one(seen.tables))
     yield _gauge("vedette_map_entries", "Entries of a map in the kernel.", ["map"], _first(seen.maps, 0))
     yield _gauge("vedette_map_capacity", "Entries that a map in the kernel can hold.", ["map"], _first(seen.maps, 1))
     yield _gauge("vedette_ring_used_bytes", "Bytes on a ring that are not read yet.", ["ring"], _first(seen.rings, 0))

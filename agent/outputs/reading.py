@@ -72,6 +72,12 @@ def find(folder: Path, record_id: str) -> Record | Finding | Note | None:
     return None
 
 
+def is_id(text: str) -> bool:
+    """Whether it has the form of a record's id, whole or short."""
+    parts = text.split("/")
+    return len(parts) in (2, 4) and parts[-2] in LOGS and parts[-1].isdecimal() and len(parts[-1]) < 20
+
+
 def full_id(folder: Path, record_id: str) -> str:
     """The whole id for a short one as the screen shows it (`evidence/6`): of the newest file of that log. Others stay."""
     log, _, index = record_id.partition("/")

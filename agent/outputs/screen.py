@@ -1,26 +1,30 @@
 """Live output of `run`: lines for people on a terminal, JSON lines elsewhere.
 
 A terminal or a pipe may stop reading at any time, so a thread writes. The loop hands over references; what finds the queue
-full is counted and said in one line.
+full is counted and said in one line. What waits is shown by its time: rings are read one after the other, the urgent one
+first, so that an exec comes before what the program's caller did just before.
 """
 
 import os
 import shutil
 import time
 from collections import deque
+from operator import attrgetter
 from threading import Event, Thread
 from typing import Final, TextIO, TypeAlias
 
 import msgspec
 
-from agent.outputs.lines import COLOURS, PLAIN, UNICODE, Style, line_of
+from agent.outputs.lines import COLOURS, PLAIN, UNICODE, Style, is_noise, line_of
 from model.record import Finding, Note, Record
 
 Entry: TypeAlias = Record | Finding | Note
 QUEUE: Final = 4096  # records that wait for a slow terminal
-_LINGER_S: Final = 0.03  # a frame: people see no difference, and a burst is one write
+_GATHER_S: Final = 0.015  # before a frame: time for the loop to hand over all that it read at once
+_LINGER_S: Final = 0.015  # after it: people see no difference, and a burst is one write
 _BATCH: Final = 256
 _WIDTH_S: Final = 1.0
+_WHEN: Final = attrgetter("time")  # RFC 3339 of one form: sorts as text
 
 
 class Screen:
@@ -57,10 +61,19 @@ class Screen:
         while not self.gone and not (self._ending and not self._queue):
             self._wake.wait()
             self._wake.clear()
-            while self._queue and not self.gone:
-                self._show([self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))])
+            if not self._ending:
+                time.sleep(_GATHER_S)
+            self._show_frame()
             if not self._ending:
                 time.sleep(_LINGER_S)
+
+    def _show_frame(self) -> None:
+        """What waits now, by its time: at most QUEUE. A finding has its record's time, and so stays below it."""
+        waiting = [self._queue.popleft() for _ in range(len(self._queue))]
+        waiting.sort(key=_WHEN)
+        for begin in range(0, len(waiting), _BATCH):
+            if not self.gone:
+                self._show(waiting[begin : begin + _BATCH])
 
     def _show(self, entries: list[Entry]) -> None:
         texts = [text for text in map(self._text, entries) if text]
@@ -77,7 +90,7 @@ class Screen:
     def _text(self, entry: Entry) -> str:
         if self._style is None:
             return self._encode(entry).decode()
-        return line_of(entry, self._style, self._current_width())
+        return "" if is_noise(entry) else line_of(entry, self._style, self._current_width())
 
     def _skipping(self, count: int) -> str:
         if self._style is None:
@@ -93,10 +106,13 @@ class Screen:
 
 
 def style_for(stream: TextIO, output: str = "auto") -> Style | None:
-    """How to write to this stream: colours on a terminal only, none with NO_COLOR or a dumb one; None: JSON lines."""
+    """How to write to this stream; None: JSON lines. Colours on a terminal that is not a dumb one, or with FORCE_COLOR.
+
+    NO_COLOR has the last word.
+    """
     if output == "json" or (output == "auto" and not stream.isatty()):
         return None
     if "utf" not in (stream.encoding or "").lower():
         return PLAIN
-    plain = not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return UNICODE if plain else COLOURS
+    wanted = os.environ.get("FORCE_COLOR") or (stream.isatty() and os.environ.get("TERM") != "dumb")
+    return COLOURS if wanted and not os.environ.get("NO_COLOR") else UNICODE

@@ -8,15 +8,22 @@ from pathlib import Path
 from msgspec import to_builtins
 
 from agent.policies import files_of, read
+from agent.verbs.refusal import refused
 from model.lint import lint
+
+HOLDS = "policies are *.yaml files; those in a folder `examples` and *.test.yaml are left out"
 
 
 def check(paths: Sequence[Path], *, as_json: bool) -> int:
     """Print all problems. 0: usable, warnings at most; 1: not usable; 2: there is nothing to check."""
-    missing = [str(path) for path in paths if not path.exists()]
+    try:
+        missing = [str(path) for path in paths if not path.exists()]
+    except OSError as error:
+        return refused(error)
     if missing:
-        sys.stderr.write(f"vedette: no such file or folder: {', '.join(missing)}\n")
-        return 2
+        return refused(f"no such file or folder: {', '.join(missing)}", "is the name right?")
+    if not files_of(paths):
+        return refused(f"no policy file in {', '.join(map(str, paths))}", HOLDS)
     policies, problems, texts = read(paths)
     warnings = lint(policies, texts)
     if as_json:

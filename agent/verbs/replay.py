@@ -18,10 +18,11 @@ from agent.outputs.metrics import Metrics
 from agent.outputs.stamp import Clock
 from agent.policies import Policies
 from agent.sensor.decode import Decoder
-from agent.sensor.recording import Recording, RecordingError
+from agent.sensor.recording import LOST, Recording, RecordingError
 from agent.sensor.reports import Reports
 from agent.settings import Settings, SettingsError, load
 from agent.turns import Turns
+from agent.verbs.refusal import refused
 from model.origin import Container
 from model.record import Where
 
@@ -32,9 +33,12 @@ class RecordedRuntimes:
     def __init__(self) -> None:
         self._by_path: defaultdict[str, deque[Decision]] = defaultdict(deque)
         self._paths: dict[int, str] = {}  # by cgroup
+        self.lost = 0  # records and facts that the recording has no room for
 
     def add(self, fact: dict[str, Any]) -> None:
-        """A decision of the recording."""
+        """A decision of the recording, or a hole in it."""
+        if isinstance(lost := fact.get(LOST), int):
+            self.lost += lost
         if fact.get("container"):
             container = msgspec.convert(fact["container"], Container)
             decision = Decision(State(fact["state"]), container if container.id else None, tuple(fact["conflict"]))
@@ -61,11 +65,10 @@ def replay(file: Path, settings_file: Path | None, overrides: Mapping[str, Any])
             given = dict(overrides)
             if given["log.folder"] is None:
                 given["log.folder"] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vedette-replay-")))
-            settings = load(settings_file, overrides=given)
+            settings = load(settings_file, overrides=given, present=("policies.folder",))
             return _replay(file, settings)
         except (SettingsError, RecordingError, OSError) as error:
-            sys.stderr.write(f"vedette: {error}\n")
-            return 2
+            return refused(error)
 
 
 def _replay(file: Path, settings: Settings) -> int:
@@ -88,16 +91,20 @@ def _replay(file: Path, settings: Settings) -> int:
             pipeline.see(event)  # a sweep's own time is not recorded: its counts are told as of the last hit
 
     around = app.Around(Nothing(), lambda *_: None, lambda _flows: None, lambda _fact: None, _failed)
-    pipeline, life = app.pipeline(decoder, node, policies, told, around)
+    pipeline, life, _ = app.pipeline(decoder, node, policies, told, around)
     source = Recording(file, lambda _fact: None, counted)
     Turns(source, pipeline, [], lambda _name, error: _failed(error)).run(Flag())
     life.close()
     told.close(30.0)
     source.close()
     for problem in policies.problems:
-        sys.stderr.write(f"{problem}\n")
+        sys.stderr.write(f"vedette: {problem}\n")
     if torn:
         sys.stderr.write(f"vedette: {file}: the last {torn} bytes are torn: the recording was cut\n")
+    if records.lost:
+        sys.stderr.write(
+            f"vedette: {file}: {records.lost} records are missing in it: its disk was slow, or it reached its size\n"
+        )
     return 1 if policies.problems else 0
 
 

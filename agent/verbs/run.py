@@ -14,16 +14,16 @@ from agent.outputs.spool import FolderInUseError
 from agent.sensor.features import SensorError
 from agent.settings import Settings, SettingsError, load
 from agent.tasks import Tasks, end_on_signals
+from agent.verbs.refusal import refused
 from agent.watching import watcher
 
 
 def run(file: Path | None, overrides: Mapping[str, Any], record: Path | None) -> int:
     """The exit code. A signal that comes while the agent is still being made ends it in order, too."""
     try:
-        settings = load(file, overrides=overrides)
+        settings = load(file, overrides=overrides, present=("policies.folder",))
     except SettingsError as error:
-        sys.stderr.write(f"vedette: {error}\n")
-        return 2
+        return refused(error)
     tasks = Tasks(logger := daemon_logger(sys.stderr, settings.level))
     restore = end_on_signals(tasks.ending)
     try:
@@ -36,18 +36,13 @@ def _run(settings: Settings, logger: FilteringBoundLogger, tasks: Tasks, record:
     try:
         agent = Agent(settings, logger, record)
     except PermissionError as error:
-        sys.stderr.write(
-            f"vedette: {error.filename}: {error.strerror}\nhint: the agent needs root, and a log folder that it can write\n"
-        )
-        return 2
+        return refused(error, "the agent needs root, and a log folder that it can write")
     except (SettingsError, FolderInUseError, OSError) as error:
-        sys.stderr.write(f"vedette: {error}\n")
-        return 2
+        return refused(error)
     try:
         return turn(agent, tasks, [watcher([settings.policies.folder], agent.changed)])
     except SettingsError as error:
-        sys.stderr.write(f"vedette: {error}\n")
-        return 2
+        return refused(error)
     except SensorError as error:
         sys.stderr.write(f"vedette: {error}\n")
         return 1

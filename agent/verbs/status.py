@@ -12,6 +12,8 @@ from agent.sensor import features, hooks
 from agent.sensor.libbpf import Libbpf
 from agent.settings import SettingsError, load
 from agent.status import STALE_S, is_running, read_status
+from agent.verbs.refusal import refused
+from agent.version import version
 from model.text import printable
 
 
@@ -19,14 +21,14 @@ def status(file: Path | None, overrides: Mapping[str, Any], *, as_json: bool) ->
     """The exit code: 0 if an agent runs and is ready."""
     try:
         settings = load(file, overrides=overrides)
-    except SettingsError as error:
-        sys.stderr.write(f"vedette: {error}\n")
-        return 2
-    seen = read_status(settings.log.folder)
+        seen = read_status(settings.log.folder)
+    except (SettingsError, PermissionError) as error:
+        return refused(error)
     running = seen is not None and is_running(seen)
     kernel = _kernel()
     if as_json:
-        sys.stdout.write(json.dumps({"running": running, "kernel": kernel, "agent": seen if running else None}) + "\n")
+        told = {"version": version(), "running": running, "kernel": kernel, "agent": seen if running else None}
+        sys.stdout.write(json.dumps(told) + "\n")
     else:
         for line in (*_kernel_lines(kernel), *_agent_lines(seen if running else None, settings.log.folder)):
             sys.stdout.write(f"{line}\n")
@@ -69,12 +71,14 @@ def _agent_lines(seen: dict[str, Any] | None, folder: Path) -> Iterator[str]:
     age_s = time.time() - seen["time"]
     stale = f" ✗ silent for {age_s:.0f} s" if age_s > STALE_S else ""
     ready = "ready" if seen["ready"] else "not ready: " + "; ".join(seen["unready"])
-    yield f"agent      pid {seen['pid']}, up {seen['up_s']:.0f} s, {ready}{stale}"
+    yield f"agent      {seen.get('version', 'an older version')}, pid {seen['pid']}, up {seen['up_s']:.0f} s, {ready}{stale}"
     yield from _hook_lines(seen["hooks"])
     yield from _policy_lines(seen["policies"])
     yield from _container_lines(seen["containers"])
     losses = ", ".join(f"{name} {count}" for name, count in seen["losses"].items() if count)
     yield f"losses     {losses or 'none'}"
+    full = ", ".join(f"{name} {count}" for name, count in seen.get("tables", {}).items() if count)
+    yield f"no room    {full or 'all tables had room'}"
     for name, one in seen["log"].items():
         yield f"log        {name} {one['bytes'] >> 10} KiB on disk" + (f" ✗ {one['error']}" if one["error"] else "")
     memory, own = seen["memory"], seen["own"]

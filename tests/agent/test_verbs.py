@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.account import KERNEL_TABLES, TABLES
 from agent.outputs.reading import read
 from agent.outputs.stamp import boot_ns
 from agent.outputs.workload import subject_of
+from agent.version import version
 from model.event import Exec, Load, Net, Open
 from model.record import Finding, Record
 from model.verdict import Outcome
@@ -41,6 +43,8 @@ def test_status_tells_what_is_watched_and_that_all_is_well(agent: Sight, daemon:
     assert not [hook for hook in daemon.status()["hooks"] if hook["state"] != "attached"]
     machine = json.loads(daemon.verb("status", "--json", "--log", str(daemon.log)).stdout)
     assert machine["running"]
+    assert set(machine["agent"]["tables"]) == {*TABLES, *KERNEL_TABLES}
+    assert machine["version"] == machine["agent"]["version"] == version()
 
 
 def test_status_says_that_no_agent_runs(daemon: Daemon, tmp_path: Path) -> None:

@@ -72,13 +72,16 @@ def test_one_container_fills_no_more_than_its_share_of_the_kernel_s_map() -> Non
     told = kernel(flows)
     answers = [told.answer(folder(f"/tmp/{number}"), TREE) for number in range(PREFIXES + 5)]
     assert answers == [True] * PREFIXES + [False] * 5
+    assert told.refused == 5
 
 
 @pytest.mark.parametrize("room", [0, 2])
 def test_a_full_map_or_one_where_the_kernel_counts_already_is_no_error(room: int) -> None:
     flows = Flows(room)
     kernel(flows).answer(folder("/tmp"), TREE)
-    assert not kernel(flows).answer(folder("/tmp"), TREE)
+    told = kernel(flows)
+    assert not told.answer(folder("/tmp"), TREE)
+    assert told.refused == (room == 0), "only what had no room is counted"
 
 
 def test_when_the_policies_change_nothing_stays_and_what_was_counted_is_told() -> None:

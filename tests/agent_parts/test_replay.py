@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from agent.lifecycle import fact_of
 from agent.node.containers import Answer
 from agent.node.oci import State
 from agent.outputs.reading import read
-from agent.sensor.recording import Header, Recorder
+from agent.sensor.recording import LOST, Header, Recorder
 from agent.sensor.source import Channel
 from agent.verbs.replay import replay
 from model.event import Exec
@@ -36,6 +38,11 @@ def test_a_container_that_ran_before_the_recording_keeps_its_name(tmp_path: Path
     (record,) = replayed(tmp_path, fact_of(Answer(BOX, State.CONTAINER, WEB)))
     assert record.origin is not None
     assert (record.origin.container.name, record.origin.container.image) == ("web", "box:1")
+
+
+def test_what_the_recording_does_not_hold_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    replayed(tmp_path, {LOST: 3})
+    assert f"{tmp_path}/recording: 3 records are missing in it" in capsys.readouterr().err
 
 
 def test_one_that_had_no_record_is_unidentified_by_its_path(tmp_path: Path) -> None:

@@ -51,6 +51,27 @@ def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:
     assert problems(tmp_path / "none.yaml") == [f"{tmp_path}/none.yaml: there is no such file"]
 
 
+def test_what_a_setting_names_must_be_there_but_its_default_need_not(tmp_path: Path) -> None:
+    file, none = written(tmp_path, f"policies: {{folder: {tmp_path}/none}}"), f"{tmp_path}/none"
+    with pytest.raises(SettingsError) as raised:
+        load(file, {}, present=("policies.folder",))
+    said, hint = str(raised.value).splitlines()
+    assert said == f"{file}: policies.folder: there is no such file or folder (is '{none}')"
+    assert hint.startswith("hint: make it, or leave the setting out")
+    assert load(file, {}).policies.folder == Path(none), "only for those who read it"
+
+
+def test_an_error_says_its_line_once(tmp_path: Path) -> None:
+    assert problems(written(tmp_path, "log:\n  folder: [")) == [
+        f"{tmp_path}/settings.yaml:2:12: not YAML: expected the node content, but found '<stream end>'"
+    ]
+
+
+def test_a_list_s_wrong_entry_is_of_where_the_list_was_given() -> None:
+    (said,) = problems(None, {}, **{"node.runtime_roots": ("foo",)})
+    assert said.startswith("command line: node.runtime_roots.0: ")
+
+
 @pytest.mark.parametrize(
     "text", ["- a\n- b", "a: [", "\x00", "12", "log: 7", "a: &a [*a]", "budgets: {open: [1]}", "? {a: 1}\n: 2"]
 )

@@ -120,6 +120,7 @@ def test_the_answers_of_a_container_are_bounded() -> None:
         lookups.take(BOX, answered(f"n{number}", f"10.0.0.{number}"))
     assert lookups.name(BOX, "10.0.0.91", 0) == ""
     assert lookups.name(BOX, "10.0.0.92", 0) == "n92"
+    assert lookups.evicted == 92
 
 
 def test_a_count_says_who_did_it_last() -> None:

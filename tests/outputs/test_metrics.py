@@ -25,6 +25,7 @@ SNAPSHOT = Snapshot(
     policy_generation=4,
     policy_errors=1,
     lost={("log.activity", "open"): 9},
+    tables={"processes": 3, "lookups": 0},
     log_bytes={"evidence": 100, "activity": 2000},
     restarts={"sweep": 2},
     ready=True,
@@ -78,6 +79,12 @@ def test_what_the_other_parts_know_is_read_at_the_scrape() -> None:
     assert value(metrics, "vedette_known_hits_total") == 12345
     assert value(metrics, "vedette_ready") == 1
     assert (value(metrics, "vedette_process_resident_memory_bytes") or 0) > 1 << 20
+
+
+def test_what_had_no_room_is_counted_by_table() -> None:
+    metrics = busy()
+    assert value(metrics, "vedette_table_refused_total", table="processes") == 3
+    assert value(metrics, "vedette_table_refused_total", table="lookups") == 0, "a table that was never full is there, too"
 
 
 def test_label_sets_stay_bounded() -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+from threading import Event
 from typing import Any
 
 import pytest
@@ -12,14 +13,16 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from agent.outputs.findings import Findings
-from agent.outputs.lines import COLOURS, PLAIN, UNICODE, line_of
-from agent.outputs.screen import QUEUE, Screen, style_for
-from model.event import Event, Session
+from agent.outputs.lines import COLOURS, PLAIN, UNICODE, is_noise, line_of
+from agent.outputs.screen import QUEUE, Entry, Screen, style_for
+from model.event import Event as Seen
+from model.event import Session
 from model.record import Finding
 from model.text import from_bytes
 from model.verdict import Mode, Verdict
 from tests.outputs.builders import (
     ALLOWED,
+    T0,
     eventually,
     exec_,
     flow_count,
@@ -34,13 +37,83 @@ from tests.outputs.builders import (
 WIDTH = 110
 
 
-def line(event: Event, verdict: Verdict | None = None, **style: Any) -> str:
+def line(event: Seen, verdict: Verdict | None = None, **style: Any) -> str:
     return line_of(stamp().record(event, origin(), verdict), style.get("style", PLAIN), style.get("width", WIDTH))
+
+
+class Busy(io.StringIO):
+    """A terminal that takes its first text only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.ready = Event(), Event()
+
+    def write(self, text: str) -> int:
+        self.reached.set()
+        assert self.ready.wait(10)
+        return super().write(text)
+
+
+def shown(*entries: Entry) -> list[str]:
+    """The lines of a screen that got all of these at once."""
+    stream = Busy()
+    screen = Screen(stream, PLAIN, WIDTH)
+    screen.write(stamp().note("stop"))
+    assert stream.reached.wait(10)
+    for entry in entries:
+        screen.write(entry)
+    stream.ready.set()
+    screen.close(10)
+    return stream.getvalue().splitlines()[1:]
 
 
 def test_a_line_says_time_container_program_verb_subject_and_verdict() -> None:
     words = line(open_(), violation()).split()
     assert words == ["15:23:20.000", "web", "sh", "read", "/etc/passwd", "!", "exec.not_allowed"]
+
+
+def test_a_program_is_named_by_its_file_and_by_what_it_was_called_as() -> None:
+    called = {
+        ("/bin/busybox", "nc"): "busybox:nc",
+        ("/usr/bin/dash", "/bin/sh"): "dash:sh",
+        ("/usr/bin/python3.11", "python3"): "python3.11",
+        ("/usr/bin/bash", "-bash"): "bash",
+        ("/tmp/x", "nginx"): "x:nginx",
+        ("/bin/true", ""): "true",
+    }
+    for (path, name), shown in called.items():
+        assert line(exec_(path, argv=(name, "-x"))).split()[2] == shown, "at its exec its task has the name of the one before"
+    assert line(exec_("/bin/true", argv=())).split()[2] == "true"
+
+
+def test_opens_of_dev_null_are_not_shown_unless_they_are_a_violation() -> None:
+    making = stamp()
+    blank = [making.record(open_("/dev/null"), origin(), verdict) for verdict in (None, ALLOWED, violation())]
+    assert [is_noise(record) for record in blank] == [True, True, False]
+    assert not is_noise(making.record(open_("/dev/sda"), origin(), ALLOWED))
+    assert shown(*blank) == [line_of(blank[-1], PLAIN, WIDTH)]
+
+
+def test_what_waits_is_shown_by_its_time_and_a_finding_below_its_record() -> None:
+    making, told = stamp(), list[Finding]()
+    late, early = making.record(open_("/late", T0 + 2), origin(), violation()), making.record(open_("/early", T0 + 1), origin())
+    Findings(making, told.append).write(late)
+    lines = shown(late, *told, early)
+    assert [word in text for word, text in zip(("/early", "/late", "high"), lines, strict=True)] == [True] * 3
+
+
+def test_what_the_agent_says_of_itself_is_a_sentence() -> None:
+    said: dict[tuple[str, str], dict[str, Any]] = {
+        ("start", "watching, as pid 7; this kernel has no tp_btf/x"): {"pid": 7, "policies": 1, "missing": ["tp_btf/x"]},
+        ("policies", "1 policy in force"): {"generation": 1, "policies": 1},
+        ("policies", "policies have 2 errors: those before stay in force; the first is a.yaml:1:1: no"): {
+            "errors": 2,
+            "first": "a.yaml:1:1: no",
+        },
+        ("stop", "stopped"): {},
+    }
+    for (kind, text), says in said.items():
+        assert line_of(stamp().note(kind, says), PLAIN, WIDTH).endswith(f"  {text}")
 
 
 def test_arguments_follow_the_program() -> None:
@@ -107,14 +180,24 @@ class Terminal(io.StringIO):
         return True
 
 
+class Pipe(io.StringIO):
+    encoding = "utf-8"
+
+
 def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     assert style_for(Terminal()) is COLOURS
     monkeypatch.setenv("NO_COLOR", "1")
     assert style_for(Terminal()) is UNICODE
     assert style_for(Terminal(), "json") is None
     assert style_for(io.StringIO()) is None
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert style_for(Terminal()) is UNICODE, "NO_COLOR has the last word"
+    monkeypatch.delenv("NO_COLOR")
+    assert style_for(Pipe(), "lines") is COLOURS
+    assert style_for(Pipe()) is None
     assert style_for(io.StringIO(), "lines") is PLAIN, "a stream without an encoding gets ASCII"
 
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from docs import generate
-from docs.picture import picture
+from docs.picture import LINES, picture, shortened
 from docs.sources import classes
 from model import document
 from model.policy import parse
@@ -75,6 +75,21 @@ def test_a_picture_of_a_terminal_calls_no_other_host() -> None:
     assert "exec.drift" in svg
     assert "&lt;b&gt;" in svg
     assert re.findall(r"url\([^#]", svg) == []
+
+
+def test_a_picture_keeps_its_columns_also_where_leading_spaces_are_dropped() -> None:
+    svg = picture("\x1b[31ma\x1b[0m    b", "a title")
+    assert 'x="61.0"' in svg
+    assert ">b</text>" in svg or ">b&#160;" in svg
+    assert ">&#160;" not in svg
+
+
+def test_a_long_story_keeps_its_begin_and_its_end_in_the_picture_and_says_that_it_is_cut() -> None:
+    told = "\n\n".join(f"{number}.\n" + "line\n" * 6 for number in range(9))
+    lines = shortened(told)
+    assert len(lines) <= LINES
+    assert [line for line in lines if line and line != "line"] == ["0.", "  ⋮", "6.", "7.", "8."]
+    assert shortened("one\n\ntwo\n") == ["one", "", "two", ""]
 
 
 def leads_somewhere(page: Path, link: str) -> bool:

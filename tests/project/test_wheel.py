@@ -49,6 +49,11 @@ def test_the_command_runs_in_an_empty_environment(installed: Path, tmp_path: Pat
     assert done.stderr == ""
 
 
+def test_the_installed_command_says_the_wheel_s_version(wheel: Path, installed: Path, tmp_path: Path) -> None:
+    done = subprocess.run([installed / "vedette", "--version"], cwd=tmp_path, env={}, capture_output=True, text=True, check=True)
+    assert done.stdout == f"vedette {wheel.name.split('-')[1]}\n"
+
+
 def test_our_top_level_names_belong_to_our_distribution_only(installed: Path, tmp_path: Path) -> None:
     code = "from importlib.metadata import packages_distributions as of; print({n: of()[n] for n in ('agent', 'model')})"
     assert output(installed, code, tmp_path) == "{'agent': ['vedette'], 'model': ['vedette']}"

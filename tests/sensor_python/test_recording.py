@@ -1,7 +1,10 @@
 """A recording gives back what was written, in order, and survives whatever happened to the file."""
 
 import contextlib
+import io
+from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -9,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.sensor import layout
-from agent.sensor.recording import Header, Recorder, Recording, RecordingError
+from agent.sensor.recording import LOST, Header, Recorder, Recording, RecordingError, Writer
 from agent.sensor.source import Channel
+from tests.outputs.builders import eventually
 
 HEADER = Header(boot="b" * 36, clock_offset_ns=5, code_variables=("LD_PRELOAD",), more={"node": "n1"})
 
@@ -65,17 +69,71 @@ def test_a_frame_that_was_altered_ends_the_replay(tmp_path: Path) -> None:
 def test_a_recording_ends_at_its_size_and_counts_what_it_does_not_hold(tmp_path: Path) -> None:
     recorder = written(tmp_path / "r", *[(Channel.URGENT, b"x" * 100)] * 50, size=2000)
     assert (tmp_path / "r").stat().st_size <= 2000 + len(b"vedette recording 1\n")
-    assert recorder.dropped == 50 - len(replayed(tmp_path / "r")[0])
+    *held, last = replayed(tmp_path / "r")[0]
+    assert recorder.dropped == 50 - len(held) > 0
+    assert last == {LOST: recorder.dropped}
     assert "size" in recorder.problem
 
 
-def test_a_full_disk_ends_the_recording_and_not_the_agent() -> None:
-    recorder = Recorder.__new__(Recorder)
-    recorder.problem, recorder.dropped, recorder._left = "", 0, 1 << 30
-    with Path("/dev/full").open("wb", buffering=16) as full:
-        recorder._file = full
+class Disk(io.BytesIO):
+    """A disk that does not answer while it is hung."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.answers = Event(), Event()
+
+    def write(self, data: Any) -> int:
+        self.reached.set()
+        assert self.answers.wait(10)
+        return super().write(data)
+
+    def close(self) -> None:
+        """What was written is looked at."""
+
+
+@pytest.fixture
+def hung(tmp_path: Path) -> Iterator[tuple[Disk, Recorder]]:
+    """A recorder with room for ten records, on a disk that hangs."""
+    disk = Disk()
+    recorder = Recorder(tmp_path / "r", HEADER, 1 << 20)
+    recorder.close()
+    recorder._writer = Writer(disk, 10 * RECORD)
+    assert disk.reached.wait(10)
+    yield disk, recorder
+    disk.answers.set()
+
+
+RECORD = 12 + 100
+
+
+def test_while_the_disk_hangs_nobody_waits_and_the_hole_is_said_at_its_place(hung: tuple[Disk, Recorder], tmp_path: Path) -> None:
+    disk, recorder = hung
+    records = [b"%03d" % number + b"x" * 97 for number in range(30)]
+    recorder.write(Channel.URGENT, records)
+    assert (recorder.dropped, recorder.problem) == (20, "")
+    disk.answers.set()
+    eventually(lambda: not recorder._writer._queue and recorder._writer._given == recorder._writer._taken)
+    recorder.write(Channel.URGENT, [b"after"])
+    recorder.close(10)
+    header = (tmp_path / "r").read_bytes()
+    (tmp_path / "r").write_bytes(header + disk.getvalue().removeprefix(b"vedette recording 1\n"))
+    assert replayed(tmp_path / "r")[0] == [*records[:10], {LOST: 20}, b"after"]
+
+
+def test_the_end_does_not_wait_for_a_disk_that_hangs(hung: tuple[Disk, Recorder]) -> None:
+    _, recorder = hung
+    recorder.write(Channel.URGENT, [b"x", b"y"])
+    recorder.close(0.05)
+    assert (recorder.dropped, recorder.problem) == (2, "the disk does not answer")
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_agent(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path / "r", HEADER, 1 << 20)
+    recorder.close()
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        recorder._writer = Writer(full)
         recorder.write(Channel.URGENT, [b"x" * 64, b"y"])
-        recorder.close()
+        recorder.close(10)
     assert (recorder.dropped, "No space" in recorder.problem) == (2, True)
 
 
