@@ -19,11 +19,6 @@ struct {
 	__type(value, u32);
 } by_call SEC(".maps"), by_compat_call SEC(".maps");
 
-static __always_inline bool in_compat_call(void)
-{
-	return is_compat(bpf_get_current_task_btf());
-}
-
 /* n is a constant. */
 static __always_inline u64 argument_of(struct pt_regs *regs, int n, bool compat)
 {

@@ -28,8 +28,8 @@ int BPF_PROG(both_change, struct pt_regs *regs, long ret)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	u32 call = changing_call(task, regs), operation = call & 31;
-	struct proc *p = current_proc();
-	bool compat = in_compat_call();
+	struct proc *p = proc_of_current(task);
+	bool compat = is_compat(task);
 	struct changing *c;
 
 	ret = result_of(ret, compat);

@@ -144,15 +144,15 @@ static __always_inline void server_address(struct __sk_buff *skb, struct packet 
 static __always_inline void look_at_packet(struct __sk_buff *skb, bool sent)
 {
 	u8 *ip = (void *)(long)skb->data, *end = (void *)(long)skb->data_end, *ports;
-	struct packet k = {};
+	struct packet k;
 	struct sock *sk;
 	u64 container;
 	u32 protocol;
 
 	ports = ports_of(skb, &protocol);
-	if (!ports || ports[sent ? 2 : 0] || ports[sent ? 3 : 1] != PORT_DNS)
+	if (!ports || ports[sent ? 3 : 1] != PORT_DNS || ports[sent ? 2 : 0])
 		return;
-	k.at = ports - ip + 8;
+	k = (struct packet){ .at = ports - ip + 8 };
 	if (protocol == IPPROTO_TCP) {
 		if (ports + 20 > end)
 			return;

@@ -96,7 +96,7 @@ static __always_inline bool asks_for_code(struct pt_regs *regs, bool compat)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(both_mmap, struct pt_regs *regs, long ret)
 {
-	bool compat = in_compat_call();
+	bool compat = is_compat(bpf_get_current_task_btf());
 
 	if (!asks_for_code(regs, compat) || (u64)result_of(ret, compat) >= -4095ull)
 		return 0;
@@ -106,7 +106,7 @@ int BPF_PROG(both_mmap, struct pt_regs *regs, long ret)
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(both_mprotect, struct pt_regs *regs, long ret)
 {
-	bool compat = in_compat_call();
+	bool compat = is_compat(bpf_get_current_task_btf());
 
 	if (!may_execute(argument_of(regs, 2, compat)) || result_of(ret, compat))
 		return 0;

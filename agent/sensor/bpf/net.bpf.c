@@ -9,31 +9,34 @@
 #define SOCK_DGRAM 2
 
 /* `c` has the address. */
-static __always_inline int attempted(struct bpf_sock_addr *ctx, struct contact *c, struct proc *p, u32 direction)
+static __always_inline int attempted(struct bpf_sock_addr *ctx, struct contact *c, struct task_struct *task,
+				     struct proc *p, u32 direction)
 {
 	c->port = bpf_ntohs(ctx->user_port);
 	c->direction = direction;
 	c->protocol = ctx->protocol;
 	c->result = -1;
-	contacted(c, p, who_of(p, about_now()));
+	contacted(c, p, who_of_current(p, task, about_now()));
 	return 1;
 }
 
 /* Two forms: an IPv6 hook may not touch the fields of IPv4, nor share code that does. */
 static __always_inline int attempted4(struct bpf_sock_addr *ctx, u32 direction)
 {
-	struct proc *p = current_proc();
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct proc *p = proc_of_current(task);
 	struct contact c = {};
 
 	if (!p)
 		return 1;
 	address4(&c, ctx->user_ip4);
-	return attempted(ctx, &c, p, direction);
+	return attempted(ctx, &c, task, p, direction);
 }
 
 static __always_inline int attempted6(struct bpf_sock_addr *ctx, u32 direction)
 {
-	struct proc *p = current_proc();
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct proc *p = proc_of_current(task);
 	struct contact c = {};
 
 	if (!p)
@@ -42,7 +45,7 @@ static __always_inline int attempted6(struct bpf_sock_addr *ctx, u32 direction)
 	c.words[1] = ctx->user_ip6[1];
 	c.words[2] = ctx->user_ip6[2];
 	c.words[3] = ctx->user_ip6[3];
-	return attempted(ctx, &c, p, direction);
+	return attempted(ctx, &c, task, p, direction);
 }
 
 SEC("cgroup/connect4")

@@ -43,16 +43,16 @@ NOINLINE int novel_socket(struct flow_key *key, struct proc *p, u64 now)
 	return 0;
 }
 
-static __always_inline void made(u32 family, u32 type, u32 protocol)
+static __always_inline void made(struct task_struct *task, u32 family, u32 type, u32 protocol)
 {
-	struct proc *p = current_proc();
+	struct proc *p = proc_of_current(task);
 	struct flow_key key = {};
 	u64 now;
 
 	if (!p)
 		return;
 	now = about_now();
-	key.who = who_of(p, now);
+	key.who = who_of_current(p, task, now);
 	key.dev = protocol;
 	key.what = WHAT(KIND_SOCKET, 0, family << 4 | (type & SOCK_TYPE_MASK));
 	if (!known(&key, p, now))
@@ -67,22 +67,23 @@ int on_socket_made(struct bpf_sock *sk)
 
 	if ((type == SOCK_STREAM && protocol == IPPROTO_TCP) || (type == SOCK_DGRAM && protocol == IPPROTO_UDP))
 		return 1;
-	made(sk->family, type, protocol);
+	made(bpf_get_current_task_btf(), sk->family, type, protocol);
 	return 1;
 }
 
-static __always_inline int made_by_call(u32 family, u32 type, u32 protocol, long ret)
+static __always_inline int made_by_call(struct task_struct *task, u32 family, u32 type, u32 protocol, long ret)
 {
 	if (ret >= 0 && family != AF_INET && family != AF_INET6 && family != AF_UNIX)
-		made(family, type, protocol);
+		made(task, family, type, protocol);
 	return 0;
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(both_socket, struct pt_regs *regs, long ret)
 {
-	bool compat = in_compat_call();
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool compat = is_compat(task);
 
-	return made_by_call(argument_of(regs, 0, compat), argument_of(regs, 1, compat), argument_of(regs, 2, compat),
-			    result_of(ret, compat));
+	return made_by_call(task, argument_of(regs, 0, compat), argument_of(regs, 1, compat),
+			    argument_of(regs, 2, compat), result_of(ret, compat));
 }

@@ -14,6 +14,7 @@ enum {
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(compat_socketcall, struct pt_regs *regs, long result)
 {
+	struct task_struct *task = bpf_get_current_task_btf();
 	u64 call = compat_argument(regs, 0);
 	s32 ret = result;
 	u32 a[6] = {};
@@ -21,7 +22,7 @@ int BPF_PROG(compat_socketcall, struct pt_regs *regs, long result)
 	if (call != SOCKETCALL_SOCKET && call != SOCKETCALL_CONNECT && call != SOCKETCALL_SENDTO &&
 	    call != SOCKETCALL_SENDMSG && call != SOCKETCALL_SENDMMSG)
 		return 0;
-	if (!current_proc())
+	if (!proc_of_current(task))
 		return 0;
 	/* As many as the call has: beyond them may be no memory. */
 	if (bpf_probe_read_user(a, call == SOCKETCALL_SENDTO ? sizeof(a) : 3 * sizeof(*a),
@@ -30,14 +31,14 @@ int BPF_PROG(compat_socketcall, struct pt_regs *regs, long result)
 		return 0;
 	}
 	if (call == SOCKETCALL_SOCKET)
-		return made_by_call(a[0], a[1], a[2], ret);
+		return made_by_call(task, a[0], a[1], a[2], ret);
 	if (call == SOCKETCALL_CONNECT)
-		return connected(a[0], a[1], a[2], ret, FILE_COMPAT);
+		return connected(task, a[0], a[1], a[2], ret, FILE_COMPAT);
 	if (call == SOCKETCALL_SENDTO)
-		return sent_to(a[0], a[4], a[5], ret, FILE_COMPAT);
+		return sent_to(task, a[0], a[4], a[5], ret, FILE_COMPAT);
 	if (call == SOCKETCALL_SENDMSG)
-		return sent_messages(a[0], a[1], 1, ret, 0, FILE_COMPAT);
-	return sent_messages(a[0], a[1], ret < 0 ? 1 : ret, ret, COMPAT_STRIDE, FILE_COMPAT);
+		return sent_messages(task, a[0], a[1], 1, ret, 0, FILE_COMPAT);
+	return sent_messages(task, a[0], a[1], ret < 0 ? 1 : ret, ret, COMPAT_STRIDE, FILE_COMPAT);
 }
 
 #define IO_CONNECT 16
@@ -58,7 +59,7 @@ int BPF_PROG(on_io_uring_socket, struct io_ring_ctx *ring, void *req, struct io_
 	result = AS(io_uring_cqe, cqe)->res;
 	if (request->opcode == IO_SOCKET) {
 		wanted = AS(io_socket, req);
-		return made_by_call(wanted->domain, wanted->type, wanted->protocol, result);
+		return made_by_call(bpf_get_current_task_btf(), wanted->domain, wanted->type, wanted->protocol, result);
 	}
 	p = current_proc();
 	if (!p || result)

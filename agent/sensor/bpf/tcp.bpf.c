@@ -10,14 +10,49 @@
 #define IPPROTO_TCP 6
 #define ECANCELED 125
 
-/* key: socket (its address), from connect until it is answered. Full: the failure is told without a process. */
+/* Who is connecting, from connect until it is answered. Slots of an array, not entries of a hash: one is taken and given back for
+ * every connection, and the allocator would cost more than all the rest. A socket has two; where others have both, its failure
+ * is told without a process. */
+#define CONNECTING 2048
+struct connecting {
+	u64 socket; /* its cookie, which no other ever has; 0: free */
+	struct party party;
+};
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, u64);
-	__type(value, struct party);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, CONNECTING);
+	__type(key, u32);
+	__type(value, struct connecting);
 } connecting SEC(".maps");
+
+static __always_inline struct connecting *slot_at(u64 hash)
+{
+	u32 slot = hash & (CONNECTING - 1);
+
+	return bpf_map_lookup_elem(&connecting, &slot);
+}
+
+static __always_inline struct connecting *take_slot(u64 socket)
+{
+	u64 hash = mix(seed, socket);
+	struct connecting *c = slot_at(hash);
+
+	if (c && !__sync_val_compare_and_swap(&c->socket, 0, socket))
+		return c;
+	c = slot_at(hash >> 32);
+	return c && !__sync_val_compare_and_swap(&c->socket, 0, socket) ? c : NULL;
+}
+
+static __always_inline struct connecting *slot_of(u64 socket)
+{
+	u64 hash = mix(seed, socket);
+	struct connecting *c = slot_at(hash);
+
+	if (c && c->socket == socket)
+		return c;
+	c = slot_at(hash >> 32);
+	return c && c->socket == socket ? c : NULL;
+}
 
 /* Who a socket's events are ascribed to where no process is known: its container. */
 static __always_inline struct proc *container_party(u64 container)
@@ -74,15 +109,14 @@ static __always_inline void accepted(struct sock *sk)
 /* In the task that calls connect. */
 static __always_inline void begins(struct sock *sk)
 {
-	struct proc *p = current_proc();
-	u64 key = (u64)sk;
-	struct party party;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct proc *p = proc_of_current(task);
+	struct connecting *c = p ? take_slot(bpf_get_socket_cookie(sk)) : NULL;
 
-	if (!p)
+	if (!c)
 		return;
-	__builtin_memcpy(&party, p, sizeof(party));
-	bpf_get_current_comm(((struct proc *)&party)->by.comm, sizeof(p->by.comm));
-	bpf_map_update_elem(&connecting, &key, &party, BPF_ANY);
+	__builtin_memcpy(&c->party, p, sizeof(c->party));
+	__builtin_memcpy(((struct proc *)&c->party)->by.comm, task->comm, sizeof(task->comm));
 }
 
 /* The attempt is a flow already; that it failed is another. Without an error on the socket it was the program that gave up
@@ -108,13 +142,12 @@ static __always_inline void fails(struct sock *sk, struct proc *p)
 /* SYN_SENT ends in every case with one of these, also when the process dies. */
 static __always_inline void answered(struct sock *sk, int state)
 {
-	u64 key = (u64)sk;
-	struct proc *p = bpf_map_lookup_elem(&connecting, &key);
+	struct connecting *c = slot_of(bpf_get_socket_cookie(sk));
 
 	if (state == CLOSED)
-		fails(sk, p);
-	if (p)
-		bpf_map_delete_elem(&connecting, &key);
+		fails(sk, c ? (struct proc *)&c->party : NULL);
+	if (c)
+		c->socket = 0;
 }
 
 SEC("tp_btf/inet_sock_set_state")

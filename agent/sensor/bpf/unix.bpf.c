@@ -173,9 +173,8 @@ static __always_inline bool is_unix(struct sock *sk)
 	return sk && sk->__sk_common.skc_family == AF_UNIX;
 }
 
-static __always_inline int connected(u64 fd, u64 address, u64 length, long ret, u32 flags)
+static __always_inline int connected(struct task_struct *task, u64 fd, u64 address, u64 length, long ret, u32 flags)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	struct proc *p;
 	struct sock *sk;
 	u64 file;
@@ -198,19 +197,19 @@ static __always_inline int connected(u64 fd, u64 address, u64 length, long ret, 
 }
 
 /* The socket's family before the program's memory: sendmsg is also how others write to TCP. */
-static __always_inline bool sends_on_unix(u64 fd)
+static __always_inline bool sends_on_unix(struct task_struct *task, u64 fd)
 {
-	return is_unix(socket_of(file_at(bpf_get_current_task_btf(), fd)));
+	return is_unix(socket_of(file_at(task, fd)));
 }
 
-static __always_inline int sent_to(u64 fd, u64 address, u64 length, long ret, u32 flags)
+static __always_inline int sent_to(struct task_struct *task, u64 fd, u64 address, u64 length, long ret, u32 flags)
 {
 	struct proc *p;
 
-	if (!address || ret <= RESTARTED)
+	if (!address || ret <= RESTARTED || !sends_on_unix(task, fd))
 		return 0;
-	p = current_proc();
-	if (p && sends_on_unix(fd))
+	p = proc_of_current(task);
+	if (p)
 		claimed(p, address, (u32)length, ret, flags);
 	return 0;
 }
@@ -264,11 +263,15 @@ static long message_step(u32 i, struct message_walk *w)
 }
 
 /* `count` messages went out, or the first one failed. */
-static __always_inline int sent_messages(u64 fd, u64 at, u32 sent, s64 ret, u32 stride, u32 flags)
+static __always_inline int sent_messages(struct task_struct *task, u64 fd, u64 at, u32 sent, s64 ret, u32 stride,
+					 u32 flags)
 {
-	struct message_walk w = { .p = current_proc(), .at = at, .stride = stride, .flags = flags };
+	struct message_walk w = { .at = at, .stride = stride, .flags = flags };
 
-	if (!w.p || ret <= RESTARTED || !sends_on_unix(fd))
+	if (ret <= RESTARTED || !sends_on_unix(task, fd))
+		return 0;
+	w.p = proc_of_current(task);
+	if (!w.p)
 		return 0;
 	w.count = sent;
 	w.ret = ret < 0 ? ret : 0;
@@ -283,36 +286,40 @@ static __always_inline int sent_messages(u64 fd, u64 at, u32 sent, s64 ret, u32 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(both_connect, struct pt_regs *regs, long ret)
 {
-	bool compat = in_compat_call();
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool compat = is_compat(task);
 
-	return connected(argument_of(regs, 0, compat), argument_of(regs, 1, compat), argument_of(regs, 2, compat),
+	return connected(task, argument_of(regs, 0, compat), argument_of(regs, 1, compat), argument_of(regs, 2, compat),
 			 result_of(ret, compat), compat ? FILE_COMPAT : 0);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(both_sendto, struct pt_regs *regs, long ret)
 {
-	bool compat = in_compat_call();
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool compat = is_compat(task);
 
-	return sent_to(argument_of(regs, 0, compat), argument_of(regs, 4, compat), argument_of(regs, 5, compat),
+	return sent_to(task, argument_of(regs, 0, compat), argument_of(regs, 4, compat), argument_of(regs, 5, compat),
 		       result_of(ret, compat), compat ? FILE_COMPAT : 0);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(both_sendmsg, struct pt_regs *regs, long ret)
 {
-	bool compat = in_compat_call();
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool compat = is_compat(task);
 
-	return sent_messages(argument_of(regs, 0, compat), argument_of(regs, 1, compat), 1, result_of(ret, compat), 0,
-			     compat ? FILE_COMPAT : 0);
+	return sent_messages(task, argument_of(regs, 0, compat), argument_of(regs, 1, compat), 1,
+			     result_of(ret, compat), 0, compat ? FILE_COMPAT : 0);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(both_sendmmsg, struct pt_regs *regs, long ret)
 {
-	bool compat = in_compat_call();
+	struct task_struct *task = bpf_get_current_task_btf();
+	bool compat = is_compat(task);
 	s64 sent = result_of(ret, compat);
 
-	return sent_messages(argument_of(regs, 0, compat), argument_of(regs, 1, compat), sent < 0 ? 1 : sent, sent,
-			     compat ? COMPAT_STRIDE : STRIDE, compat ? FILE_COMPAT : 0);
+	return sent_messages(task, argument_of(regs, 0, compat), argument_of(regs, 1, compat), sent < 0 ? 1 : sent,
+			     sent, compat ? COMPAT_STRIDE : STRIDE, compat ? FILE_COMPAT : 0);
 }
