@@ -187,10 +187,6 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
     life = Lifecycle(who, around.kernel, see, around.fact)
     hold = Hold(life.hold)
     screens = (told.screen.write,) if told.screen else ()
-    stamp = written.stamp.record
-
-    def record(event: Event, origin: Origin | None, verdict: Verdict | None, late: bool) -> Record:  # noqa: FBT001
-        return stamp(event, origin, verdict, late=late)
 
     path = Pipeline(
         Parts(
@@ -199,8 +195,8 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
             locate=who.locate,
             hold=hold,
             judge=under_all_names(policies.judge, who.containers),
-            record=record,
-            log=written.write,
+            record=written.stamp.record,
+            log=written.write_all,
             outputs=(told.metrics.write, *screens, told.findings.write, *around.more),
             novel=around.novel,
             taken=written.taken,

@@ -186,6 +186,7 @@ class Agent:
 
     def _take_stock(self) -> None:
         self.watching.take_stock(self._between)
+        self.flows.renew_clock()
         self.health.met("stock-taking")
 
     def _answer_existing(self) -> None:

@@ -2,6 +2,8 @@
 
     bytes ─ decode ─► event ─ locate ─► origin ─ judge ─► verdict ─ write ─► position ─ remember ─► the kernel answers next time
 
+Each stage takes a batch, not each event all stages: a stage's code and tables then stay in the processor's caches
+(docs/decisions/0010).
 A flow is remembered when its verdict is a function of its key, its container has a name, and the log took its record; until
 then the kernel sends it again. Events of a container that has no name yet are held and judged when it has one.
 Live and replay run this same code: only the parts differ.
@@ -10,6 +12,7 @@ Live and replay run this same code: only the parts differ.
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from model.event import Cgroup, Change, Event, Handover, Load, Mount, Net, Open, Socket, Unix
 from model.origin import Origin
@@ -21,6 +24,7 @@ _BESIDE_KEY = ~int(IN_KEY)  # plain int: members of an IntFlag take 3 µs to com
 FLOWS = (Open, Load, Change, Net, Socket, Unix)
 CONTROL = (Cgroup, Mount, Handover)
 UNWRITTEN = (Cgroup, Mount)  # facts for ourselves: who and where, no behaviour
+BATCH = 128  # events that go through the stages together; what they are made of is in memory at once
 WAITING = 65536  # flows whose records the log has not taken yet; more are simply sent again
 
 
@@ -34,7 +38,7 @@ class Parts:
     hold: Callable[[Event], Sequence[Event]]  # no origin yet; gives back what is to be written without one
     judge: Callable[[Event, Origin], Verdict | None]
     record: Callable[[Event, Origin | None, Verdict | None, bool], Record]
-    log: Callable[[Record], int]  # its position, or 0 where it had no room
+    log: Callable[[Sequence[Record]], Sequence[int]]  # the position of each, or 0 where it had no room
     outputs: tuple[Callable[[Record], object], ...]
     novel: Callable[[Event, Origin, Verdict | None], None]  # can a whole folder or network be answered for?
     taken: Callable[[], int]  # all records up to this position are safe
@@ -52,59 +56,103 @@ class Pipeline:
         self.unwritten = 0  # flows whose record had no room in the log: not remembered
 
     def take(self, raw_records: Iterable[bytes]) -> None:
-        """Everything that a ring gave. An error in one event costs that event, never the loop: it is counted and told."""
-        decode, see = self._parts.decode, self._see
-        for raw in raw_records:
-            try:
-                event = decode(raw)
-                if event is not None:
-                    see(event)
-            except Exception as error:  # noqa: BLE001 - nothing that a container does may stop the agent
-                self._fail(error)
+        """Everything that a ring gave."""
+        waiting = iter(raw_records)
+        while batch := list(islice(waiting, BATCH)):
+            self._through(self._decoded(batch), False)  # noqa: FBT003 - the hot path takes no keywords
 
-    def see(self, event: Event, late: bool = False) -> None:  # noqa: FBT001, FBT002 - as `_see`
-        """One event from a sweep, from those that were held, or made by the agent. An error costs it alone, as in `take`.
+    def see(self, event: Event, late: bool = False) -> None:  # noqa: FBT001, FBT002 - as `_through`
+        """One event from a sweep, from those that were held, or made by the agent.
 
         `late`: it was held until its container had a name.
         """
+        self._through((event,), late)
+
+    def _through(self, events: Sequence[Event], late: bool) -> None:  # noqa: FBT001 - the hot path takes no keywords
+        """All stages. An error in one event costs that event, never the others nor the loop: it is counted and told."""
+        records = self._recorded(self._judged(self._located(events)), late)
+        if not records:
+            return
         try:
-            self._see(event, late)
-        except Exception as error:  # noqa: BLE001 - a sweep's other counts are gone from the kernel: they must be written
-            self._fail(error)
+            positions = self._parts.log(records)
+        except Exception as error:  # noqa: BLE001 - as everywhere here
+            for _ in records:
+                self._fail(error)
+            return
+        for write in self._parts.outputs:
+            for record in records:
+                try:
+                    write(record)
+                except Exception as error:  # noqa: BLE001 - as everywhere here
+                    self._fail(error)
+        for record, position in zip(records, positions, strict=True):
+            if record.origin is not None and type(record.event) in FLOWS:
+                self._settle(record, position)
+
+    def _decoded(self, batch: Sequence[bytes]) -> list[Event]:
+        decode, events = self._parts.decode, []
+        for raw in batch:
+            try:
+                event = decode(raw)
+            except Exception as error:  # noqa: BLE001 - nothing that a container does may stop the agent
+                self._fail(error)
+                continue
+            if event is not None:
+                events.append(event)
+        return events
+
+    def _located(self, events: Sequence[Event]) -> list[tuple[Event, Origin | None]]:
+        """With who did it; what nobody can be named for yet is held, and takes the place of what had to give way."""
+        notice, locate, hold = self._parts.notice, self._parts.locate, self._parts.hold
+        located: list[tuple[Event, Origin | None]] = []
+        for event in events:
+            try:
+                if type(event) in CONTROL:
+                    notice(event)
+                    if type(event) in UNWRITTEN:
+                        continue
+                found, origin = locate(event)
+                if origin is None:
+                    located += [(unnamed, None) for unnamed in hold(found)]
+                else:
+                    located.append((found, origin))
+            except Exception as error:  # noqa: BLE001 - as everywhere here
+                self._fail(error)
+        return located
+
+    def _judged(self, located: Sequence[tuple[Event, Origin | None]]) -> list[tuple[Event, Origin | None, Verdict | None]]:
+        judge, judged = self._parts.judge, []
+        for event, origin in located:
+            try:
+                judged.append((event, origin, None if origin is None else judge(event, origin)))
+            except Exception as error:  # noqa: BLE001 - as everywhere here
+                self._fail(error)
+        return judged
+
+    def _recorded(
+        self,
+        judged: Sequence[tuple[Event, Origin | None, Verdict | None]],
+        late: bool,  # noqa: FBT001 - the hot path takes no keywords
+    ) -> list[Record]:
+        record, records = self._parts.record, []
+        for event, origin, verdict in judged:
+            try:
+                records.append(record(event, origin, verdict, late))
+            except Exception as error:  # noqa: BLE001 - as everywhere here
+                self._fail(error)
+        return records
 
     def _fail(self, error: Exception) -> None:
         self.failed += 1
         self._parts.failed(error)
 
-    def _see(self, event: Event, late: bool = False) -> None:  # noqa: FBT001, FBT002 - the hot path takes no keywords
-        parts, kind = self._parts, type(event)
-        if kind in CONTROL:
-            parts.notice(event)
-            if kind in UNWRITTEN:
-                return
-        event, origin = parts.locate(event)
-        if origin is None:
-            for unnamed in parts.hold(event):
-                self._write(unnamed, None, None, late)
-            return
-        verdict = parts.judge(event, origin)
-        position = self._write(event, origin, verdict, late)
-        if kind in FLOWS:
-            self._settle(event, origin, verdict, position)
-
-    def _write(self, event: Event, origin: Origin | None, verdict: Verdict | None, late: bool) -> int:  # noqa: FBT001
-        record = self._parts.record(event, origin, verdict, late)
-        position = self._parts.log(record)
-        for write in self._parts.outputs:
-            write(record)
-        return position
-
-    def _settle(self, event: Event, origin: Origin, verdict: Verdict | None, position: int) -> None:
+    def _settle(self, record: Record, position: int) -> None:
+        verdict = record.verdict
         if not position:
             self.unwritten += 1
         elif verdict is None or not int(verdict.depends) & _BESIDE_KEY:
-            self._waiting.append((position, event.flow))  # type: ignore[union-attr]
-            self._parts.novel(event, origin, verdict)
+            self._waiting.append((position, record.event.flow))  # type: ignore[union-attr]
+            self._parts.novel(record.event, record.origin, verdict)  # type: ignore[arg-type]
 
     def settle(self) -> None:
         """Let the kernel answer for what the log has taken. Call it once a batch."""

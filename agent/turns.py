@@ -13,7 +13,7 @@ from agent.pipeline import Pipeline
 
 # After a batch, for company: a turn and the writer's wake-up find cold caches and cost more than an event. Half of it is latency.
 LINGER_S = 0.004
-BUSY_LINGER_S = 0.015  # where records come faster than BUSY a second
+BUSY_LINGER_S = 0.04  # where records come faster than BUSY a second
 BUSY = 4000
 CROWD = 256  # records in a batch that need no company
 DRAIN_S = 2.0

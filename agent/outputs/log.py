@@ -84,18 +84,34 @@ class Log:
 
     def write(self, record: Record | Finding | Note) -> int:
         """Queue it and return its position; 0 if there was no room: then it is counted, and never written."""
-        channel = self._activity if type(record) is Record and type(record.event) is not Gap else self._evidence
-        try:
-            line = self._encode(record) + b"\n"
-        except (TypeError, ValueError) as error:  # a surrogate, say: a bug in decoding must not cost more than its record
-            channel.error = f"a record could not be written: {error}"
-            line = b""
+        return self.write_all((record,))[0]
+
+    def write_all(self, records: Sequence[Record | Finding | Note]) -> list[int]:
+        """The same for many, in one go."""
+        lines = [self._line(record) for record in records]
         with self._lock:
-            if not line or len(line) > LINE_LIMIT or channel.waiting_bytes + len(line) > channel.limit:
-                channel.refuse(kind_of(record), boot_ns())
-                self._rouse()
-                return 0
-            return self._queue(channel, _event_time(record), line)
+            positions = [self._queue_or_refuse(record, line) for record, line in zip(records, lines, strict=True)]
+            self._rouse()
+        return positions
+
+    def _line(self, record: Record | Finding | Note) -> bytes:
+        """Empty where it can't be written: a surrogate, say. A bug in decoding must not cost more than its record."""
+        try:
+            return self._encode(record) + b"\n"
+        except (TypeError, ValueError) as error:
+            self._channel_of(record).error = f"a record could not be written: {error}"
+            return b""
+
+    def _channel_of(self, record: Record | Finding | Note) -> Channel:
+        return self._activity if type(record) is Record and type(record.event) is not Gap else self._evidence
+
+    def _queue_or_refuse(self, record: Record | Finding | Note, line: bytes) -> int:
+        """Under the lock."""
+        channel, size = self._channel_of(record), len(line)
+        if not size or size > LINE_LIMIT or channel.waiting_bytes + size > channel.limit:
+            channel.refuse(kind_of(record), boot_ns())
+            return 0
+        return self._queue(channel, _event_time(record), line)
 
     def taken(self) -> int:
         """Every record up to this position is in the kernel's hands: it survives the end of this process."""
@@ -133,7 +149,6 @@ class Log:
     def _queue(self, channel: Channel, time_ns: int, line: bytes) -> int:
         self._position += 1
         channel.put(self._position, time_ns, line)
-        self._rouse()
         return self._position
 
     def _rouse(self) -> None:

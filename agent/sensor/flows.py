@@ -85,11 +85,15 @@ class Flows:
 
     def sweep(self, idle_s: float = 0) -> Sweep:
         """What changed since the last sweep. Flows that were idle for `idle_s` (0: never) are reported and forgotten."""
-        self._ticks.renew()
+        self.renew_clock()
         swept = self._swept(0, int(idle_s * 1e9))
         swept.counts.extend(self._swept_prefixes())
         self._sensor.run("forget_whos", bytes(8))  # an empty context is refused
         return swept
+
+    def renew_clock(self) -> None:
+        """Let the programs count by ticks, as soon as it is known how long one is."""
+        self._ticks.renew()
 
     def end(self, *containers: int) -> tuple[Sweep, list[Gap]]:
         """They are gone: their last counts and losses; then nothing of them is left in the kernel. Answer their flows before.

@@ -7,8 +7,11 @@ exact enough to say when something was last done. The programs read the real clo
 import time
 from collections.abc import Callable
 
-LONG_NS = 4_000_000_000  # over so long a time a tick more or less at each end is no mistake of one a second
+USUAL = (100, 250, 300, 1000)  # ticks a second that kernels are built with
+SHORT_NS = 250_000_000  # over so long a time a tick more or less at each end doesn't make one of those another
+LONG_NS = 4_000_000_000  # nor any number that is not among them
 _SECOND_NS = 1_000_000_000
+_TOLERANCE = 10  # ticks a second
 
 Read = Callable[[], int]
 Tell = Callable[[int, int], None]
@@ -29,8 +32,12 @@ class Ticks:
     def renew(self) -> None:
         """Once a sweep: the ticks stop while the machine is suspended, the boot clock doesn't."""
         (before, before_ns), ticks, now_ns = self._before, self._read(), self._now_ns()
-        if now_ns - before_ns >= LONG_NS:
-            counted = round((ticks - before) * _SECOND_NS / (now_ns - before_ns))
+        passed_ns = now_ns - before_ns
+        if passed_ns >= SHORT_NS and not self._per_second:
+            counted = (ticks - before) * _SECOND_NS / passed_ns
+            self._per_second = next((usual for usual in USUAL if abs(usual - counted) < _TOLERANCE), 0)
+        if passed_ns >= LONG_NS:
+            counted = round((ticks - before) * _SECOND_NS / passed_ns)
             self._per_second = max(self._per_second, counted)  # fewer were counted where it was suspended meanwhile
             self._before = (ticks, now_ns)
         if self._per_second:

@@ -32,7 +32,7 @@ def is_late_by_a_tick_at_most(machine: Machine) -> bool:
     return 0 <= machine.shown() - machine.now_ns <= 2 * SECOND // machine.per_second
 
 
-@pytest.mark.parametrize("per_second", [100, 250, 300, 1000])
+@pytest.mark.parametrize("per_second", [100, 128, 250, 300, 1000, 1024])
 def test_the_length_of_a_tick_is_found_whatever_the_kernel_was_built_with(per_second: int) -> None:
     machine = Machine(per_second)
     ticks = ticks_of(machine)
@@ -43,12 +43,16 @@ def test_the_length_of_a_tick_is_found_whatever_the_kernel_was_built_with(per_se
         assert is_late_by_a_tick_at_most(machine)
 
 
-def test_until_enough_has_passed_the_programs_read_the_real_clock() -> None:
-    machine = Machine(250)
+@pytest.mark.parametrize(("per_second", "enough_ns"), [(250, SECOND // 4), (128, 4 * SECOND)])
+def test_until_enough_has_passed_the_programs_read_the_real_clock(per_second: int, enough_ns: int) -> None:
+    machine = Machine(per_second)
     ticks = ticks_of(machine)
-    machine.now_ns += 2 * SECOND
+    machine.now_ns += enough_ns - 1
     ticks.renew()
     assert machine.told == []
+    machine.now_ns += 1
+    ticks.renew()
+    assert machine.told[-1][0] == SECOND // per_second
 
 
 def test_a_machine_that_slept_is_right_again_with_the_next_sweep() -> None:

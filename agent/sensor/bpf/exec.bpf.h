@@ -16,8 +16,7 @@ static __always_inline bool is_own_program(struct task_struct *task, struct file
 
 static __always_inline void note_program(struct proc *p, struct task_struct *task, struct view *v)
 {
-	p->by.pid = task->tgid;
-	p->by.started_ns = task->group_leader->start_boottime;
+	note_process(p, task->tgid, task->group_leader->start_boottime);
 	p->exe_ino = v->ino;
 	p->exe_dev = v->real_dev;
 	p->by.exe = exe_hash(v->real_dev, v->ino, v->generation, change_time(v));

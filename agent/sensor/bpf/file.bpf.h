@@ -113,7 +113,7 @@ static __always_inline bool count_at_parent(struct view *v, struct proc *p, u32 
 {
 	struct view folder = { .dentry = folder_of(v), .superblock = v->superblock, .magic = v->magic, .top = v->top };
 	struct prefix_key key = { .container = p->by.container, .dev = v->dev, .what = class };
-	struct prefix fresh = { .count = 1, .last_ns = now, .actor = actor_word(p) };
+	struct prefix fresh = { .count = 1, .last_ns = now, .actor = p->actor };
 	struct budget *b = budget_of(p->by.container, KIND_MANY, now);
 	struct file_event *e;
 	struct scratch *s;

@@ -68,11 +68,6 @@ struct admission {
 	u32 pad;
 };
 
-static __always_inline u64 actor_word(const struct proc *p)
-{
-	return (u64)p->by.pid << 32 | (u32)(p->by.started_ns / 1000);
-}
-
 /* The hash of it, with an entry that says what it stands for; 0: no room. */
 NOINLINE u64 remember_who(struct who *w, u64 now)
 {
@@ -149,7 +144,7 @@ static __always_inline void hit(struct flow *f, const struct proc *p, u64 now)
 {
 	add(&f->count, 1);
 	f->last_ns = now;
-	f->actor = actor_word(p);
+	f->actor = p->actor;
 }
 
 /* True: counted, and nothing else is to be done. `now` may be about_now(). */
@@ -167,7 +162,7 @@ static __always_inline bool known(struct flow_key *key, const struct proc *p, u6
 		return true;
 	}
 	f->last_ns = now;
-	f->actor = actor_word(p);
+	f->actor = p->actor;
 	if (f->state == FLOW_KNOWN)
 		return true;
 	return f->state == FLOW_PENDING && (s64)(now - f->emitted_ns) < (s64)pending_ns;
@@ -195,7 +190,7 @@ static __always_inline bool count_prefix(struct prefix_key *key, u32 scopes, con
 		return false;
 	add(&x->count, 1);
 	x->last_ns = now;
-	x->actor = actor_word(p);
+	x->actor = p->actor;
 	return true;
 }
 

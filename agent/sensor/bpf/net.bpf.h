@@ -64,7 +64,7 @@ static __always_inline bool is_denied(u64 container, const struct contact *c)
 /* The quota is spent: count at the network, which its key names. No record: the sweep of the prefixes tells. */
 static __always_inline bool count_at_network(struct prefix_key *key, struct proc *p, u64 now)
 {
-	struct prefix fresh = { .count = 1, .last_ns = now, .actor = actor_word(p) };
+	struct prefix fresh = { .count = 1, .last_ns = now, .actor = p->actor };
 	struct budget *b = budget_of(key->container, KIND_MANY, now);
 
 	if (count_prefix(key, SCOPES_ALL, p, now))
