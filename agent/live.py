@@ -58,7 +58,7 @@ class Agent:
         self.metrics = Metrics(self.snapshot)
         self.outputs = app.outputs(settings, self.place, self.metrics)
         self._made = ExitStack()  # what is to be ended, last made first; an error in one keeps no other from ending
-        self._made.callback(self.outputs.close, settings.shutdown_s - 1)
+        self._made.callback(self._close_outputs)
         self._made.callback(self.note, "stop", {})
         self._status = StatusFile(settings.log.folder)
         self._made.callback(self._status.close)
@@ -281,6 +281,11 @@ class Agent:
         self.outputs.log.write(told)
         if self.outputs.screen:
             self.outputs.screen.write(told)
+
+    def _close_outputs(self) -> None:
+        unwritten = self.outputs.close(self.settings.shutdown_s - 1)
+        if unwritten:
+            self._logger.error("the disk was too slow for the end: records are not written", count=unwritten)
 
     def snapshot(self) -> Snapshot:
         """The numbers of the last sweep, for the scraper's thread."""

@@ -73,6 +73,16 @@ def test_a_full_disk_is_said_and_what_had_no_room_is_counted(make_agent: MakeAge
     assert lost + len(quiet(agent, one)) >= 2000
 
 
+def test_what_a_full_disk_does_not_take_at_the_end_is_said(make_agent: MakeAgent, box: MakeBox, disk: Path) -> None:
+    agent = make_agent(log={"folder": str(disk / "log"), **SMALL})
+    agent.start()
+    one = box()
+    subprocess.run(["dd", "if=/dev/zero", f"of={disk / 'filler'}", "bs=64k"], capture_output=True)
+    one.exec("/usr/bin/bulk", "exec", "20")
+    assert agent.end() == 0, agent.said
+    assert "records are not written" in agent.said
+
+
 def test_a_log_folder_that_goes_costs_what_it_held_and_nothing_else(start_agent: MakeAgent, box: MakeBox) -> None:
     agent, one = start_agent(), box()
     one.exec("/usr/bin/quiet")

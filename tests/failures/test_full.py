@@ -55,7 +55,7 @@ def test_a_full_flow_map_counts_at_the_folder(start_agent: MakeAgent, box: MakeB
     assert agent.end() == 0, agent.said
     ledger = told(agent, one)
     assert 0 < ledger.itemised("open") < 20_000
-    assert ledger.opens_below("/opt") == 20_000
+    assert ledger.opens_below("/opt") == 20_000, agent.said
     assert ledger.events(Many)
 
 
