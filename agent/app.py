@@ -150,6 +150,7 @@ class Around:
     kernel: ToldKernel
     novel: Callable[[Event, Origin, Verdict | None], None]
     remember: Callable[[Sequence[bytes]], None]
+    watch: Callable[[Sequence[bytes]], None]
     fact: Callable[[dict[str, Any]], None]  # notes a decision in a recording
     failed: Callable[[Exception], None]  # an event raised
     more: tuple[Callable[[Record], object], ...] = ()
@@ -202,6 +203,7 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
             taken=written.taken,
             failed=around.failed,
             remember=around.remember,
+            watch=around.watch,
         )
     )
     return HotPath(path, life, hold)

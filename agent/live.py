@@ -71,6 +71,8 @@ class Agent:
         self._server: Server | None = None
         self._turns: Turns | None = None
         self._snapshot = Snapshot()
+        self._all_counts_s = 0.0  # when the next sweep tells of every count that moved
+        self._ending = False
 
     def _open_recorder(self, path: Path) -> Recorder:
         stamp = self.outputs.log.stamp
@@ -156,7 +158,13 @@ class Agent:
         self.novelty = app.novelty(self.policies, self.kernel.answer, self.kernel.answer_network)
         fact = self._recorder.fact if self._recorder else _nowhere
         around = app.Around(
-            self.kernel, self.novelty.see, self.flows.remember, fact, self._event_failed, more=(self.hashing.write,)
+            self.kernel,
+            self.novelty.see,
+            self.flows.remember,
+            self.flows.watch,
+            fact,
+            self._event_failed,
+            more=(self.hashing.write,),
         )
         self.pipeline, self.life, self.hold = app.pipeline(self.decoder, self.node, self.policies, self.outputs, around)
         self.failures = Failures({"agent.decode": self._unread, "agent.pipeline": lambda: self.pipeline.failed})
@@ -167,6 +175,7 @@ class Agent:
 
     def _look_again(self) -> None:
         """At the end: what is held, what was counted since the last sweep."""
+        self._ending = True
         self.life.close()
         if self._turns and self._turns.undrained:
             self.pipeline.see(Gap(boot_ns(), 0, "agent.end", "", self._turns.undrained, boot_ns()))
@@ -226,13 +235,20 @@ class Agent:
 
     def sweep(self) -> None:
         """Counts of what is known, what was not itemised, containers that ended; then status and metrics are anew."""
-        swept = self.flows.sweep(self.settings.sensor.idle_flow_s)
+        swept = self.flows.sweep(self.settings.sensor.idle_flow_s, whole=self._is_time_for_all_counts())
         for event in (*swept.firsts, *swept.counts, *self.flows.losses.read(), *self.failures.read()):
             self.pipeline.see(event)
         self.life.sweep()
         self._tell_disk()
         self._snapshot = account.snapshot(self)
         self._status.write(account.status(self))
+
+    def _is_time_for_all_counts(self) -> bool:
+        now_s = time.monotonic()
+        if now_s < self._all_counts_s and not self._ending:
+            return False
+        self._all_counts_s = now_s + self.settings.sensor.all_counts_s
+        return True
 
     def _tell_disk(self) -> None:
         """What can't be written is said where no disk is needed: on standard error, by /readyz and /metrics."""

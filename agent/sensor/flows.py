@@ -21,7 +21,7 @@ from agent.sensor.ticks import Ticks
 from model.event import Event, FlowCount, Gap, Session
 
 _U32, _U64 = Struct("<I"), Struct("<Q")
-_SWEEP = Struct("<3Q4I")  # struct sweep_args: container, idle_ns, now; out: full, reported, deleted, pad
+_SWEEP = Struct("<3Q4I")  # struct sweep_args: container, idle_ns, now; out: full, reported, deleted; in: whole
 _DECIDE = Struct("<3QI4x")  # struct decide_args
 _ALLOW = Struct("<QI4x3Q")  # struct allow_args
 _PASSES = 64  # of one sweep: so often may the ring of reports be full
@@ -72,6 +72,10 @@ class Flows:
         """The log took them: from now on the kernel only counts these flows."""
         self._answer(keys, layout.FLOW_KNOWN)
 
+    def watch(self, keys: Iterable[bytes]) -> None:
+        """The same for flows of violations: each sweep tells what was added, however little."""
+        self._answer(keys, layout.FLOW_WATCHED)
+
     def forget(self, keys: Iterable[bytes]) -> None:
         """Send these flows again at their next hit: their verdict is no longer sure."""
         self._answer(keys, layout.FLOW_UNSENT)
@@ -83,11 +87,15 @@ class Flows:
             self._page[: len(joined)] = joined
             self._sensor.run("answer", _U32.pack(len(batch)))
 
-    def sweep(self, idle_s: float = 0) -> Sweep:
-        """What changed since the last sweep. Flows that were idle for `idle_s` (0: never) are reported and forgotten."""
+    def sweep(self, idle_s: float = 0, *, whole: bool = True) -> Sweep:
+        """What changed since the last sweep. Flows that were idle for `idle_s` (0: never) are reported and forgotten.
+
+        Not `whole`: of what is known, only counts that doubled since they were told. What is done all the time is then told
+        ever less often, and never lost: the next whole sweep has it.
+        """
         self.renew_clock()
-        swept = self._swept(0, int(idle_s * 1e9))
-        swept.counts.extend(self._swept_prefixes())
+        swept = self._swept(0, int(idle_s * 1e9), whole=whole)
+        swept.counts.extend(self._swept_prefixes(whole=whole))
         self._sensor.run("forget_whos", bytes(8))  # an empty context is refused
         return swept
 
@@ -103,8 +111,8 @@ class Flows:
         counts: list[FlowCount] = []
         firsts: list[Event] = []
         for container in containers:
-            swept = self._swept(container, 0)
-            self._swept(container, 0)  # deletes what the first pass retired
+            swept = self._swept(container, 0, whole=True)
+            self._swept(container, 0, whole=True)  # deletes what the first pass retired
             counts += swept.counts
             firsts += swept.firsts
         ended = frozenset(containers)
@@ -113,11 +121,11 @@ class Flows:
         self._remove(ended)
         return Sweep(counts, firsts), gaps
 
-    def _swept(self, container: int, idle_ns: int) -> Sweep:
+    def _swept(self, container: int, idle_ns: int, *, whole: bool) -> Sweep:
         found: list[bytes] = []
         now = _now()
         for _ in range(_PASSES):
-            _, out = self._sensor.run("sweep", _SWEEP.pack(container, idle_ns, now, 0, 0, 0, 0))
+            _, out = self._sensor.run("sweep", _SWEEP.pack(container, idle_ns, now, 0, 0, 0, whole))
             found += self._reported()
             if not _SWEEP.unpack(out)[3]:
                 break
@@ -132,14 +140,15 @@ class Flows:
             everything += records
         return everything
 
-    def _swept_prefixes(self, ended: frozenset[int] = frozenset()) -> list[FlowCount]:
-        """Counts of prefixes that changed. Of containers that have ended: all of their own, as final."""
+    def _swept_prefixes(self, ended: frozenset[int] = frozenset(), *, whole: bool = True) -> list[FlowCount]:
+        """Counts of prefixes that changed, as for flows. Of containers that have ended: all of their own, as final."""
         now, counts = _now(), []
         for key, value in self._prefixes.items():
             container, _, _, what = layout.PREFIX_KEY.unpack(key)
             count, _, last_ns, actor, *_ = layout.PREFIX.unpack(value)
             before = self._seen.get(key, 0)
-            if (count > before and not ended) or container in ended:
+            moved = count > before and (whole or count >= 2 * before)
+            if (moved and not ended) or container in ended:
                 self._seen[key] = count
                 pid, low = divmod(actor, _LARGEST)
                 counts.append(

@@ -4,7 +4,7 @@
 # fmt: off
 from struct import Struct
 
-HASH = "2ee684fbf5232a3c"  # of everything below: recordings and pinned maps carry it
+HASH = "ede8e06888205fe4"  # of everything below: recordings and pinned maps carry it
 
 FLOW_KEY = Struct("<3Q4I")
 FLOW_KEY_FIELDS = ("who", "ino", "names", "dev", "real_dev", "generation", "what")
@@ -177,6 +177,7 @@ OUTCOME_FAILED = 2
 FLOW_UNSENT = 0
 FLOW_PENDING = 1
 FLOW_KNOWN = 2
+FLOW_WATCHED = 3
 
 PREFIX_OVER = 0
 PREFIX_TREE = 1

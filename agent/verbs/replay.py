@@ -90,7 +90,7 @@ def _replay(file: Path, settings: Settings) -> int:
         for event in (*firsts, *(msgspec.structs.replace(count, time_ns=count.last_ns) for count in counts)):
             pipeline.see(event)  # a sweep's own time is not recorded: its counts are told as of the last hit
 
-    around = app.Around(Nothing(), lambda *_: None, lambda _flows: None, lambda _fact: None, _failed)
+    around = app.Around(Nothing(), lambda *_: None, _nobody, _nobody, lambda _fact: None, _failed)
     pipeline, life, _ = app.pipeline(decoder, node, policies, told, around)
     source = Recording(file, lambda _fact: None, counted)
     Turns(source, pipeline, [], lambda _name, error: _failed(error)).run(Flag())
@@ -110,3 +110,8 @@ def _replay(file: Path, settings: Settings) -> int:
 
 def _failed(error: Exception) -> None:
     sys.stderr.write(f"vedette: an event failed: {error!r}\n")
+
+
+def _nobody(flows: object) -> None:
+    """No kernel has to know of these flows."""
+    del flows

@@ -116,6 +116,6 @@ def _settings(log: Path, rules: Path, roots: Sequence[str], more: Mapping[str, A
         "policies": {"folder": str(rules)},
         "metrics": {"port": 0},
         "node": {"runtime_roots": list(roots)},
-        "sensor": {"sweep_interval_s": SWEEP_S},
+        "sensor": {"sweep_interval_s": SWEEP_S, "all_counts_s": 0},
         **more,
     }

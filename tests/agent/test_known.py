@@ -8,6 +8,7 @@ from agent.outputs.stamp import boot_ns
 from model.event import Access, Change, Direction, Event, Exec, Exit, FlowCount, Gap, Many, Net, Open
 from model.record import Record
 from tests.agent.conftest import MakeNamedBox, StartAgent
+from tests.agent.daemon import Daemon
 from tests.agent.sight import PATIENCE_S, Book, Sight
 from tests.containers.runc import Box
 
@@ -122,6 +123,35 @@ def itemised_and_by_folder(agent: Sight, box: Box) -> int:
     seen = agent.records(box, (Open, Many), path=lambda path: path.startswith("/data"))
     known = counts(agent, box)
     return sum(known[flow].count for flow in {flow_of(one) for one in seen} if flow in known)
+
+
+def test_what_is_done_all_the_time_is_told_ever_less_often(agent_of_its_own: StartAgent, a_box: MakeNamedBox) -> None:
+    own = agent_of_its_own(sensor={"sweep_interval_s": 0.2, "all_counts_s": 3600})
+    agent, box, told = Sight(Book(own.log), boot_ns()), a_box("plain"), [10]
+    box.exec("/usr/bin/bulk", "open-hot", "10")
+    first = agent.sees(box, Open, path=HOT)
+    until(agent, box, lambda: counted(agent, box, first) == told)
+    for more, then in ((5, []), (5, [20]), (19, []), (1, [40])):
+        box.exec("/usr/bin/bulk", "open-hot", str(more))
+        told += then
+        swept(own)
+        assert counted(agent, box, first) == told
+    box.exec("/usr/bin/bulk", "open-hot", "3")
+    own.end()
+    assert counted(agent, box, first) == [*told, 43]
+
+
+def counted(agent: Sight, box: Box, first: Record) -> list[int]:
+    """What was told of the flow's count so far."""
+    return [one.event.count for one in agent.records(box, FlowCount, flow=flow_of(first))]  # type: ignore[union-attr]
+
+
+def swept(agent: Daemon) -> None:
+    """Two sweeps have passed since the call."""
+    for _ in range(2):
+        since = agent.status()["time"]
+        while agent.status()["time"] == since:
+            time.sleep(0.02)
 
 
 def test_a_denied_file_and_address_are_found_though_the_container_floods(

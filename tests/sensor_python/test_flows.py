@@ -52,6 +52,29 @@ def test_a_sweep_tells_only_what_was_added_since_the_last(bench: Bench, file: Pa
         assert [(it.count, it.added) for it in box.counts() if it.flow == first.flow] == [(4, 1)]
 
 
+def test_a_sweep_that_is_not_whole_tells_of_what_doubled_and_of_violations(bench: Bench, tmp_path: Path) -> None:
+    usual, denied = tmp_path / "usual", tmp_path / "denied"
+    with bench.container() as box:
+        for one, answer in ((usual, bench.flows.remember), (denied, bench.flows.watch)):
+            one.write_text("x")
+            read(box, one, times=4)
+            answer([box.opens_of(one.name)[0].flow])
+        named = {box.opens_of(one.name)[0].flow: one for one in (usual, denied)}
+
+        def told() -> dict[Path, int]:
+            counts = bench.flows.sweep(whole=False).counts
+            return {named[it.flow]: it.count for it in counts if it.flow in named}
+
+        assert told() == {usual: 4, denied: 4}
+        for one in (usual, denied):
+            read(box, one, times=3)
+        assert told() == {denied: 7}
+        read(box, usual)
+        assert told() == {usual: 8}
+        read(box, usual)
+        assert [it.added for it in box.counts() if it.flow in named] == [1]
+
+
 def test_a_forgotten_flow_is_sent_again(bench: Bench, file: Path) -> None:
     with bench.container() as box:
         read(box, file)

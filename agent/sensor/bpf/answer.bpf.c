@@ -38,8 +38,8 @@ int answer(struct answer_args *args)
 	return 0;
 }
 
-/* One pass over the flows. A flow whose count changed since it was sent or reported is reported, and so is one that was never
- * taken by the log; what was seen once and is in the log says nothing new. A flow that was idle for `idle_ns` is retired: its
+/* One pass over the flows. A flow whose count changed since it was sent or reported is reported (see `whole`), and so is one that
+ * was never taken by the log; what was seen once and is in the log says nothing new. A flow that was idle for `idle_ns` is retired: its
  * count word gets a bit,
  * so that a hit that comes in just then sees it and counts elsewhere. It is deleted by the next pass, when no program can still
  * hold a pointer to it. With `container`, only that container's flows, and all retired. */
@@ -50,7 +50,7 @@ struct sweep_args {
 	u32 full; /* out, and returned: the ring was full, sweep again after reading */
 	u32 reported;
 	u32 deleted;
-	u32 pad;
+	u32 whole; /* tell of every flow whose count moved; else of a known one only if it doubled */
 };
 
 static __always_inline bool report(struct flow_key *key, struct flow *f, struct who *w, u64 count_now, bool retired)
@@ -118,8 +118,10 @@ static long sweep_step(void *map, struct flow_key *key, struct flow *f, struct s
 		args->reported++;
 		return 0;
 	}
-	if (counted == f->reported || (counted == 1 && f->state == FLOW_KNOWN))
+	if (counted == f->reported || (counted == 1 && f->state >= FLOW_KNOWN))
 		return 0;
+	if (!args->whole && f->state == FLOW_KNOWN && counted < 2 * f->reported)
+		return 0; /* what is done all the time would be told all the time */
 	if (!report(&copy, f, w, counted, false)) {
 		args->full = 1;
 		return 1;

@@ -163,7 +163,7 @@ static __always_inline bool known(struct flow_key *key, const struct proc *p, u6
 	}
 	f->last_ns = now;
 	f->actor = p->actor;
-	if (f->state == FLOW_KNOWN)
+	if (f->state >= FLOW_KNOWN)
 		return true;
 	return f->state == FLOW_PENDING && (s64)(now - f->emitted_ns) < (s64)pending_ns;
 }

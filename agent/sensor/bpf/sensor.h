@@ -102,6 +102,7 @@ enum flow_state {
 	FLOW_UNSENT = 0,	/* in the map only: the ring was full or the budget spent */
 	FLOW_PENDING = 1,	/* on a ring; Python has not answered yet */
 	FLOW_KNOWN = 2,		/* Python's log took it: hits are only counted */
+	FLOW_WATCHED = 3,	/* the same, of a violation: each sweep tells what was added */
 };
 
 /* flow_key.what: kind << 24 | layer << 16 | details. Details are what a verdict or a reader of the flow depends on:
