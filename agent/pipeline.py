@@ -73,23 +73,32 @@ class Pipeline:
     def _through(self, events: Sequence[Event], late: bool) -> None:  # noqa: FBT001 - the hot path takes no keywords
         """All stages. An error in one event costs that event, never the others nor the loop: it is counted and told."""
         records = self._recorded(self._judged(self._located(events)), late)
-        if not records:
-            return
+        if records:
+            for record, position in zip(records, self._logged(records), strict=True):
+                self._tell(record, position)
+
+    def _logged(self, records: Sequence[Record]) -> Sequence[int]:
+        """Where the log has them. An error is looked for one by one: 0 for the record that it is in."""
         try:
-            positions = self._parts.log(records)
+            return self._parts.log(records)
         except Exception as error:  # noqa: BLE001 - as everywhere here
-            for _ in records:
+            if len(records) == 1:
                 self._fail(error)
-            return
+                return (0,)
+            return [position for record in records for position in self._logged((record,))]
+
+    def _tell(self, record: Record, position: int) -> None:
+        """The other outputs; one behind the other, so that a finding follows its record."""
         for write in self._parts.outputs:
-            for record in records:
-                try:
-                    write(record)
-                except Exception as error:  # noqa: BLE001 - as everywhere here
-                    self._fail(error)
-        for record, position in zip(records, positions, strict=True):
-            if record.origin is not None and type(record.event) in FLOWS:
+            try:
+                write(record)
+            except Exception as error:  # noqa: BLE001 - as everywhere here
+                self._fail(error)
+        if record.origin is not None and type(record.event) in FLOWS:
+            try:
                 self._settle(record, position)
+            except Exception as error:  # noqa: BLE001 - as everywhere here
+                self._fail(error)
 
     def _decoded(self, batch: Sequence[bytes]) -> list[Event]:
         decode, events = self._parts.decode, []

@@ -123,7 +123,7 @@ class Sensor:
         return int.from_bytes(self.run("read_ticks", bytes(_U64.size))[1], "little")
 
     def set_ticks(self, tick_ns: int, began_ns: int) -> None:
-        """See ticks.py. The length last: with it the programs begin to go by ticks."""
+        """See ticks.py. The length, which never changes, last: with it the programs begin to go by ticks."""
         self._object.set_variable("ticks_began_ns", began_ns)
         self._object.set_variable("tick_ns", tick_ns)
 

@@ -67,7 +67,7 @@ static __always_inline bool report(struct flow_key *key, struct flow *f, struct 
 	r->count = count_now;
 	r->added = count_now - f->reported;
 	r->first_ns = f->first_ns;
-	r->last_ns = f->last_ns;
+	r->last_ns = f->last_ns > f->first_ns ? f->last_ns : f->first_ns; /* they are of two clocks: about_now */
 	r->actor = f->actor;
 	r->state = f->state;
 	r->retired = retired;

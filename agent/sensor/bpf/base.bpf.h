@@ -65,8 +65,8 @@ static __always_inline void count(u32 counter)
 		add(n, 1);
 }
 
-/* The end of the present tick: late by one at the most, never early. Good enough for when a count was last added to, and a
- * fifteenth of what it costs to read the clock. */
+/* The boot clock, late by two ticks at the most; early only between the end of a suspend and the next sweep. Good enough for when
+ * a count was last added to, and a fifteenth of what it costs to read the clock. */
 static __always_inline u64 about_now(void)
 {
 	u64 tick = tick_ns;
@@ -74,10 +74,12 @@ static __always_inline u64 about_now(void)
 	return tick ? ticks_began_ns + bpf_jiffies64() * tick : bpf_ktime_get_boot_ns();
 }
 
+/* The second factor is secret. With known ones a flipped bit 63 comes out as the same two bits whatever the hash was before, which
+ * the next word can take back: a container could choose two names of one hash. */
 static __always_inline u64 mix(u64 h, u64 word)
 {
 	h = (h ^ word) * 0x9E3779B97F4A7C15ull;
-	return h ^ (h >> 29);
+	return (h ^ (h >> 32)) * (seed | 1);
 }
 
 /* Rings. Full: counted in `counters`; what that loses is said where it is sent. Sizes are set before load. */

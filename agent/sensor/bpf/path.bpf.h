@@ -218,7 +218,7 @@ static __always_inline u64 hash_near_names(struct view *v)
 	struct name_walk w = {};
 
 	start_at(&w, v);
-	for (u32 i = 0; i < NAMES_NEAR && walk_name(&w, true); i++)
+	for (u32 i = 0; i <= NAMES_NEAR && walk_name(&w, true); i++)
 		;
 	return w.done ? end_at(&w, v) : hash_names(v);
 }

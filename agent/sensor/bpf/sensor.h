@@ -136,7 +136,7 @@ struct flow_key {
 struct flow {
 	u64 count;		/* bit 63: retired, count elsewhere */
 	u64 first_ns;
-	u64 last_ns;
+	u64 last_ns;		/* see about_now */
 	u64 actor;		/* pid << 32 | low 32 bits of the start time in microseconds: one store, never torn */
 	u64 reported;		/* count at the last sweep; written by the sweep program alone */
 	u64 emitted_ns;
@@ -426,6 +426,7 @@ enum counter {
 	COUNTER_RACE = 10,		/* a descriptor was gone before we looked */
 	COUNTER_DNS_LOST = 11,
 	COUNTER_TOUCHED_CUT = 12,	/* one call changed more inodes than are looked at */
+	COUNTER_NO_CONNECTING = 13,	/* a socket's storage refused who connects: its failure is told without a process */
 	COUNTERS = 16,
 };
 

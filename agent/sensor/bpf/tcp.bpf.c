@@ -10,49 +10,14 @@
 #define IPPROTO_TCP 6
 #define ECANCELED 125
 
-/* Who is connecting, from connect until it is answered. Slots of an array, not entries of a hash: one is taken and given back for
- * every connection, and the allocator would cost more than all the rest. A socket has two; where others have both, its failure
- * is told without a process. */
-#define CONNECTING 2048
-struct connecting {
-	u64 socket; /* its cookie, which no other ever has; 0: free */
-	struct party party;
-};
+/* Who is connecting, from connect until it is answered. With the socket, so that it goes with it: an answer that comes in a softirq
+ * while this CPU is in one of these programs is not seen (a program never interrupts itself). */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, CONNECTING);
-	__type(key, u32);
-	__type(value, struct connecting);
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct party);
 } connecting SEC(".maps");
-
-static __always_inline struct connecting *slot_at(u64 hash)
-{
-	u32 slot = hash & (CONNECTING - 1);
-
-	return bpf_map_lookup_elem(&connecting, &slot);
-}
-
-static __always_inline struct connecting *take_slot(u64 socket)
-{
-	u64 hash = mix(seed, socket);
-	struct connecting *c = slot_at(hash);
-
-	if (c && !__sync_val_compare_and_swap(&c->socket, 0, socket))
-		return c;
-	c = slot_at(hash >> 32);
-	return c && !__sync_val_compare_and_swap(&c->socket, 0, socket) ? c : NULL;
-}
-
-static __always_inline struct connecting *slot_of(u64 socket)
-{
-	u64 hash = mix(seed, socket);
-	struct connecting *c = slot_at(hash);
-
-	if (c && c->socket == socket)
-		return c;
-	c = slot_at(hash >> 32);
-	return c && c->socket == socket ? c : NULL;
-}
 
 /* Who a socket's events are ascribed to where no process is known: its container. */
 static __always_inline struct proc *container_party(u64 container)
@@ -111,12 +76,17 @@ static __always_inline void begins(struct sock *sk)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	struct proc *p = proc_of_current(task);
-	struct connecting *c = p ? take_slot(bpf_get_socket_cookie(sk)) : NULL;
+	struct party *party;
 
-	if (!c)
+	if (!p)
 		return;
-	__builtin_memcpy(&c->party, p, sizeof(c->party));
-	__builtin_memcpy(((struct proc *)&c->party)->by.comm, task->comm, sizeof(task->comm));
+	party = bpf_sk_storage_get(&connecting, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!party) {
+		count(COUNTER_NO_CONNECTING);
+		return;
+	}
+	__builtin_memcpy(party, p, sizeof(*party));
+	__builtin_memcpy(((struct proc *)party)->by.comm, task->comm, sizeof(task->comm));
 }
 
 /* The attempt is a flow already; that it failed is another. Without an error on the socket it was the program that gave up
@@ -142,12 +112,12 @@ static __always_inline void fails(struct sock *sk, struct proc *p)
 /* SYN_SENT ends in every case with one of these, also when the process dies. */
 static __always_inline void answered(struct sock *sk, int state)
 {
-	struct connecting *c = slot_of(bpf_get_socket_cookie(sk));
+	struct party *party = bpf_sk_storage_get(&connecting, sk, 0, 0);
 
 	if (state == CLOSED)
-		fails(sk, c ? (struct proc *)&c->party : NULL);
-	if (c)
-		c->socket = 0;
+		fails(sk, (struct proc *)party);
+	if (party)
+		bpf_sk_storage_delete(&connecting, sk);
 }
 
 SEC("tp_btf/inet_sock_set_state")
