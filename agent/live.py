@@ -195,7 +195,6 @@ class Agent:
 
     def _take_stock(self) -> None:
         self.watching.take_stock(self._between)
-        self.flows.renew_clock()
         self.health.met("stock-taking")
 
     def _answer_existing(self) -> None:
@@ -215,6 +214,7 @@ class Agent:
             Timer("node", 0.01, lambda: self.life.tick(boot_ns()), self._node_is_due),
             Timer("findings", 1.0, lambda: self.outputs.findings.tick(boot_ns())),
             Timer("health", 1.0, self.health.beat),
+            Timer("clock", 0.3, self.flows.renew_clock, lambda: not self.flows.ticks.known),
             Timer("hashes", 0.05, self.hashing.tick, lambda: self.hashing.busy),
             Timer("policies", self.settings.policies.settle_s, self._reload_if_changed, self.changed.is_set),
             Timer("sweep", self.settings.sensor.sweep_interval_s, self.sweep),

@@ -21,6 +21,7 @@ RESULTS = Path(__file__).parent / "results.json"
 ROUNDS, QUICK_ROUNDS = 5, 2
 PARTS = {
     "works": "what watching costs the watched: CPU with the agent over without it",
+    "floor": "what the hooks themselves cost here: programs that do nothing, at the same places",
     "hooks": "time inside our programs in the kernel for one deed",
     "burst": "a million opens, 200,000 connects, 20,000 execs: the agent's CPU, and what its log holds",
     "nginx": "requests a second of a web server",

@@ -64,7 +64,7 @@ class Flows:
         self._networks = sensor.map("tripwire_networks")
         self._owned = [self._budgets, self._prefixes, self._tripwires, sensor.map("superblocks")]
         self.losses = Losses(self._budgets, sensor.map("counters", per_cpu=True))
-        self._ticks = Ticks(sensor.read_ticks, sensor.set_ticks)
+        self.ticks = Ticks(sensor.read_ticks, sensor.set_ticks)
         self._seen: dict[bytes, int] = {}  # prefix → count at the last sweep; no more than the map holds
         self._names: dict[bytes, str] = {}  # prefix → its folder or network, where Python answered for it
 
@@ -101,7 +101,7 @@ class Flows:
 
     def renew_clock(self) -> None:
         """Let the programs count by ticks, as soon as it is known how long one is."""
-        self._ticks.renew()
+        self.ticks.renew()
 
     def end(self, *containers: int) -> tuple[Sweep, list[Gap]]:
         """They are gone: their last counts and losses; then nothing of them is left in the kernel. Answer their flows before.

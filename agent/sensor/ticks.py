@@ -29,6 +29,11 @@ class Ticks:
         self._first = self._look()
         self._tick_ns = 0
 
+    @property
+    def known(self) -> bool:
+        """Whether the programs go by ticks."""
+        return self._tick_ns > 0
+
     def renew(self) -> None:
         """Once a sweep: the ticks stop while the machine is suspended, the boot clock doesn't."""
         look = self._look()

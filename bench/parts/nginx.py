@@ -1,5 +1,9 @@
-"""A web server: nginx in a container, wrk on the host, over the loopback of the container's network namespace."""
+"""A web server: nginx in a container, wrk on the host, over the loopback of the container's network namespace.
 
+Each has a processor to itself: where they may move about, two runs without any agent differ by a third.
+"""
+
+import os
 import re
 import subprocess
 import time
@@ -31,7 +35,8 @@ def measure(shop: Shop) -> Iterator[Row]:
 
 def _requests(box: Box, seconds: int) -> Sample:
     _wait_for_nginx(box)
-    wrk = [*inside(box.pid), "wrk", "-t1", "-c8"]
+    _give_a_processor(box)
+    wrk = [*inside(box.pid), "taskset", "--cpu-list", "1", "wrk", "-t1", "-c8"]
     subprocess.run([*wrk, "-d1s", "http://127.0.0.1:8080/"], check=True, capture_output=True)
     done = subprocess.run([*wrk, f"-d{seconds}s", "http://127.0.0.1:8080/"], check=True, capture_output=True, text=True).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", done)
@@ -46,6 +51,11 @@ def _wait_for_nginx(box: Box) -> None:
         if time.monotonic() > until_s:
             raise RuntimeError(f"nginx does not listen:\n{box.err}")
         time.sleep(0.02)
+
+
+def _give_a_processor(box: Box) -> None:
+    for pid in box.processes():
+        os.sched_setaffinity(pid, {0})
 
 
 def _rate(sample: Sample) -> float:
