@@ -24,7 +24,7 @@ from agent.outputs.metrics import Metrics, Snapshot
 from agent.outputs.server import Server, pages
 from agent.outputs.stamp import boot_ns
 from agent.policies import Policies
-from agent.sensor import layout, selftest
+from agent.sensor import hooks, layout, selftest
 from agent.sensor.decode import Decoder
 from agent.sensor.flows import Flows
 from agent.sensor.loader import Sensor
@@ -124,6 +124,7 @@ class Agent:
         chosen = SensorSettings(
             memory_bytes=self.settings.sensor.memory_bytes,
             pending_s=self.settings.sensor.pending_s,
+            without=frozenset() if self.settings.sensor.dns else hooks.DNS,
             allowances={**SensorSettings().allowances, **app.allowances(self.settings, KINDS)},
         )
         self.sensor = Sensor.open(settings=chosen)

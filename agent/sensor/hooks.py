@@ -72,6 +72,7 @@ _CALL_COSTS = {  # of a program that a system call's number leads to
     "mount": "mounts are not seen",
     "setns": "processes that join a container's namespaces are seen at their next exec only",
 }
+DNS = frozenset({"on_received", "on_sent"})  # the programs that look at packets, for that alone
 _VITAL = {"tp_btf/sched_process_exec", "syscall"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from model.event import Direction, Dns, Layer, Net, Protocol, Session, Socket, Unix
-from tests.agent.conftest import MakeNamedBox
+from tests.agent.conftest import MakeNamedBox, StartAgent
 from tests.agent.sight import Sight
 from tests.containers.network import Resolver
 from tests.containers.runc import Box
@@ -147,3 +147,11 @@ def test_a_connection_carries_the_name_it_was_looked_up_by(agent: Sight, plain: 
     port = next(PORTS)
     plain.attack("udp", "127.0.0.9", str(port))
     assert flow(agent, plain, EGRESS, port=port).name == "www.example.com"
+
+
+def test_without_dns_no_hook_looks_at_packets_and_it_is_said(agent_of_its_own: StartAgent) -> None:
+    own = agent_of_its_own(sensor={"dns": False, "sweep_interval_s": 0.2})
+    (start,) = own.notes("start")
+    assert sorted(start.says["missing"]) == ["cgroup_skb/egress", "cgroup_skb/ingress"]
+    said = own.verb("status", "--settings", str(own.settings)).stdout
+    assert "DNS answers are not seen: connections carry no names" in said
