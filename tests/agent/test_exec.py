@@ -1,5 +1,6 @@
 """Every way to replace a program is one record, with what was really executed."""
 
+import subprocess
 from collections.abc import Callable
 
 import pytest
@@ -175,6 +176,22 @@ def test_who_runs_it_and_with_what_rights(agent: Sight, plain: Box) -> None:
     event = exec_of(agent, plain, QUIET)
     assert (event.uid, event.gid, event.actor.euid, event.capabilities) == (1000, 1000, 1000, 0)
     assert not event.setuid
+
+
+def test_what_the_kernel_holds_against_it(agent: Sight, a_box: MakeNamedBox, plain: Box) -> None:
+    """seccomp's modes: 0 none, 2 a filter (prctl(2))."""
+    bound = a_box("bound", no_new_privileges=True, seccomp=True)
+    for box, expected in ((bound, (True, 2)), (plain, (False, 0))):
+        box.exec(QUIET)
+        event = exec_of(agent, box, QUIET)
+        assert (event.no_new_privs, event.seccomp) == expected
+
+
+def test_the_user_who_logged_in_stays_with_what_he_starts(agent: Sight, plain: Box) -> None:
+    """As a login by ssh notes it; then that person enters the container."""
+    login = 'echo 1234 > /proc/self/loginuid && exec "$@"'
+    subprocess.run(["sh", "-c", login, "sh", *plain.command_of(QUIET)], check=True, capture_output=True)
+    assert exec_of(agent, plain, QUIET).login_uid == 1234
 
 
 def test_a_set_user_id_program_is_marked(agent: Sight, plain: Box) -> None:

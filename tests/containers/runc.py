@@ -118,6 +118,10 @@ class Box:
         command = [*self._exec_command(env, user), self.name, *argv]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
+    def command_of(self, *argv: str) -> list[str]:
+        """The command that runs a program in it, for who starts it in another way."""
+        return [*self._exec_command(None, 0), self.name, *argv]
+
     def shell(self, *argv: str) -> Result:
         """Run a program with a terminal, as a person would: `runc exec -t`. `out` is what the terminal showed."""
         master, slave = pty.openpty()

@@ -11,6 +11,7 @@ USUAL_CAPABILITIES = (
 )
 # For the verbs that mount, use handles, or choose pids.
 MIGHTY_CAPABILITIES = (*USUAL_CAPABILITIES, "CAP_SYS_ADMIN", "CAP_DAC_READ_SEARCH", "CAP_NET_ADMIN", "CAP_SYS_PTRACE")
+SECCOMP = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["kexec_load"], "action": "SCMP_ACT_ERRNO"}]}
 NAMESPACES = ("pid", "mount", "network", "ipc", "uts")
 
 # Loopback is brought up from outside, by a hook in the host's namespaces: nothing of it is seen as the container's own.
@@ -44,6 +45,7 @@ class Recipe:
     user: int = 0
     environment: tuple[str, ...] = ("PATH=/bin:/usr/bin",)
     no_new_privileges: bool = False
+    seccomp: bool = False  # a filter that refuses one rare call
     annotations: dict[str, str] = field(default_factory=dict)
     image: str = ""  # annotated as CRI does: io.kubernetes.cri.image-name
     namespaces: tuple[str, ...] = NAMESPACES  # without "pid": hostPID; without "network": hostNetwork
@@ -65,6 +67,7 @@ def config(recipe: Recipe, name: str, root: Path, cgroup: str) -> dict[str, Any]
         "hooks": _hooks(recipe),
         "linux": {
             "cgroupsPath": cgroup,
+            **({"seccomp": SECCOMP} if recipe.seccomp else {}),
             "namespaces": [_namespace(kind, recipe) for kind in recipe.namespaces],
             "maskedPaths": ["/proc/kcore", "/proc/keys", "/proc/timer_list"],
             "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger"],
