@@ -26,7 +26,7 @@ TABLES: Final = {
     ),
     "held": (
         "Events of a container without a name that could not wait for it: written without one, and not judged.",
-        "hold.refused",
+        "life.refused",
     ),
     "hash_jobs": ("Programs that were not hashed: too many at once.", "hashing.worker.refused"),
     "novelty": (

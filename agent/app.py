@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from secrets import token_bytes
-from typing import Any, NamedTuple
+from typing import Any
 
 from agent.aliases import under_all_names
 from agent.lifecycle import Kernel as ToldKernel
@@ -156,29 +156,7 @@ class Around:
     more: tuple[Callable[[Record], object], ...] = ()
 
 
-class Hold:
-    """Holds events of containers without a name, and counts those for which there was no room."""
-
-    def __init__(self, hold: Callable[[Event], Sequence[Event]]) -> None:
-        self._hold = hold
-        self.refused = 0  # written without a name
-
-    def __call__(self, event: Event) -> Sequence[Event]:
-        """What is to be written now: the event itself where it is held for nobody, others that had to give way."""
-        given_back = self._hold(event)
-        self.refused += sum(one is not event for one in given_back)
-        return given_back
-
-
-class HotPath(NamedTuple):
-    """The pipeline, what it tells of containers, what waits for a name."""
-
-    pipeline: Pipeline
-    life: Lifecycle
-    hold: Hold
-
-
-def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, around: Around) -> HotPath:
+def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, around: Around) -> tuple[Pipeline, Lifecycle]:
     """The hot path, and what it tells of containers."""
     written = told.log
 
@@ -186,7 +164,6 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
         path.see(event, late)
 
     life = Lifecycle(who, around.kernel, see, around.fact)
-    hold = Hold(life.hold)
     screens = (told.screen.write,) if told.screen else ()
 
     path = Pipeline(
@@ -194,7 +171,7 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
             decode=decode_with(decoder),
             notice=life.notice,
             locate=who.locate,
-            hold=hold,
+            hold=life.hold,
             judge=under_all_names(policies.judge, who.containers),
             record=written.stamp.record,
             log=written.write_all,
@@ -206,7 +183,7 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
             watch=around.watch,
         )
     )
-    return HotPath(path, life, hold)
+    return path, life
 
 
 def novelty(policies: Policies, answer: Callable[..., bool], answer_network: Callable[..., bool]) -> Novelty:

@@ -70,6 +70,7 @@ class Lifecycle:
         self._held = Held()
         self._closing = False  # nothing is held any more
         self._unjudged: Counter[int] = Counter()  # records without a verdict since the last sweep, by container
+        self.refused = 0  # records without a verdict so far
         self._swept_ns = boot_ns()
         self._ended: OrderedDict[int, int] = OrderedDict()  # container → sweeps since its end
 
@@ -100,7 +101,9 @@ class Lifecycle:
             return ()
         keeps = containers.awaits(container) and not self._closing
         given = self._held.hold(container, event) if keeps else (event,)
-        self._unjudged.update(_container_of(one) for one in given if type(one) is not Gap)
+        unjudged = [_container_of(one) for one in given if type(one) is not Gap]
+        self._unjudged.update(unjudged)
+        self.refused += len(unjudged)
         return given
 
     def answer(self) -> None:

@@ -167,7 +167,7 @@ class Agent:
             self._event_failed,
             more=(self.hashing.write,),
         )
-        self.pipeline, self.life, self.hold = app.pipeline(self.decoder, self.node, self.policies, self.outputs, around)
+        self.pipeline, self.life = app.pipeline(self.decoder, self.node, self.policies, self.outputs, around)
         self.failures = Failures({"agent.decode": self._unread, "agent.pipeline": lambda: self.pipeline.failed})
         self._made.callback(self._look_again)
 

@@ -20,14 +20,14 @@ class StatusFile:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._latest: deque[dict[str, Any]] = deque(maxlen=1)
+        self._latest: deque[str] = deque(maxlen=1)
         self._wake, self._ending = Event(), False
         self._thread = Thread(target=self._write_all, name="status", daemon=True)
         self._thread.start()
 
     def write(self, status: dict[str, Any]) -> None:
         """Have it written soon. Never waits."""
-        self._latest.append(status)
+        self._latest.append(json.dumps(status))
         self._wake.set()
 
     def close(self, deadline_s: float = 1.0) -> None:
@@ -44,11 +44,11 @@ class StatusFile:
                 write_status(self._folder, self._latest.popleft())
 
 
-def write_status(folder: Path, status: dict[str, Any]) -> None:
+def write_status(folder: Path, status: str) -> None:
     """Replace the file in one step. A folder that can't be written is the log's to tell."""
     part = folder / f"{FILE}.part"
     try:
-        part.write_text(json.dumps(status))
+        part.write_text(status)
         part.chmod(0o600)
         part.replace(folder / FILE)
     except OSError:

@@ -106,6 +106,7 @@ class Containers:
         self._answers: list[Answer] = []
         self._forgotten: list[int] = []
         self._now_ns = 0
+        self._refused: OrderedDict[int, None] = OrderedDict()
         self.refused = 0  # live containers beyond the limit: still watched by the kernel, but nameless
 
     def __len__(self) -> int:
@@ -234,7 +235,7 @@ class Containers:
         if path and path in self._by_path:
             self._end(self._by_path[path], now_ns)  # its removal was not seen
         if not self._has_room():
-            self.refused += 1
+            self._refuse(cgroup)
             return
         entry = self._entries[cgroup] = _Entry(path, _nameless(cgroup, path, started_ns), now_ns)
         if path:
@@ -244,7 +245,7 @@ class Containers:
     def _stray(self, cgroup: int) -> Container | None:
         """A cgroup whose making was not seen: taken for a container until its path says otherwise."""
         if not self._has_room():
-            self.refused += 1
+            self._refuse(cgroup)
             return _nameless(cgroup, "", 0)
         path = self._path_of(cgroup)
         if path:
@@ -348,6 +349,13 @@ class Containers:
             entry.ended_ns = max(now_ns, 1)
             self._by_path.pop(entry.path, None)
             self._ended[cgroup] = None
+
+    def _refuse(self, cgroup: int) -> None:
+        """Counted once, however often it is looked up."""
+        if cgroup not in self._refused:
+            self.refused += 1
+            self._refused[cgroup] = None
+            _bound(self._refused)
 
     def _has_room(self) -> bool:
         if len(self._entries) >= self._limit and self._ended:

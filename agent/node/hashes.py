@@ -54,7 +54,7 @@ class Hashes:
         """The hash of a file that was hashed ahead, once; "" for others, and when it is known already."""
         file_id = id_of(file)
         digest = self._ahead.pop(file_id, "")
-        if not digest or file_id in self._known:
+        if not digest or file_id in self._known or file_id in self._asked:
             return ""
         self.foreseen += 1
         self._keep(file_id, digest)

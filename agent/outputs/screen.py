@@ -17,6 +17,7 @@ import msgspec
 
 from agent.outputs.lines import COLOURS, PLAIN, UNICODE, Style, is_noise, line_of
 from model.record import Finding, Note, Record
+from model.verdict import Outcome
 
 Entry: TypeAlias = Record | Finding | Note
 QUEUE: Final = 4096  # records that wait for a slow terminal
@@ -37,6 +38,7 @@ class Screen:
         self._queue: deque[Entry] = deque()
         self._wake, self._ending = Event(), False
         self._skipped = 0
+        self._last: Entry | None = None  # that waited for its finding
         self.not_shown = 0
         self.gone = False  # nobody reads any more
         self._thread = Thread(target=self._show_all, name="screen", daemon=True)
@@ -68,12 +70,23 @@ class Screen:
                 time.sleep(_LINGER_S)
 
     def _show_frame(self) -> None:
-        """What waits now, by its time: at most QUEUE. A finding has its record's time, and so stays below it."""
+        """What waits now, by its time: at most QUEUE. A finding has its record's time, and so stays below it.
+
+        The newest entry waits for the next frame if it may be a record whose finding is just being made.
+        """
         waiting = [self._queue.popleft() for _ in range(len(self._queue))]
+        if waiting and not self._ending and self._may_be_followed(waiting[-1]):
+            self._last = waiting[-1]
+            self._queue.appendleft(waiting.pop())
+            self._wake.set()
         waiting.sort(key=_WHEN)
         for begin in range(0, len(waiting), _BATCH):
             if not self.gone:
                 self._show(waiting[begin : begin + _BATCH])
+
+    def _may_be_followed(self, entry: Entry) -> bool:
+        verdict = entry.verdict if isinstance(entry, Record) else None
+        return verdict is not None and verdict.outcome is Outcome.VIOLATION and entry is not self._last
 
     def _show(self, entries: list[Entry]) -> None:
         texts = [text for text in map(self._text, entries) if text]

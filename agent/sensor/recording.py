@@ -35,6 +35,7 @@ _MAX_FRAME = 1 << 20
 _BATCH = 512
 _HOLE = 64  # bytes at the end of a full file for its last fact: what it doesn't hold
 _LINGER_S = 0.05  # for company: a recording is no stream
+BUFFERED = 1 << 18  # bytes before they are written
 QUEUE_BYTES = 16 << 20  # that wait in memory while the disk does not answer
 CLOSE_S = 1.0
 LOST = "lost"
@@ -69,7 +70,7 @@ class Recorder:
         self._hole = 0  # records that the file does not hold, since the last one that it does
         # For its owner alone: arguments stand in it before redaction.
         private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        self._writer = Writer(os.fdopen(private, "wb", buffering=1 << 18), queue_bytes)
+        self._writer = Writer(os.fdopen(private, "wb", buffering=BUFFERED), queue_bytes)
         self.fact(vars(header))
 
     @property
@@ -161,12 +162,14 @@ class Writer:
                 self._write([self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))])
             if not self._ending:
                 time.sleep(_LINGER_S)
-        self._try(self._file.close, 0)
+        try:
+            self._file.close()
+        except OSError as error:
+            self.problem = self.problem or str(error)
 
     def _write(self, frames: list[tuple[int, bytes]]) -> None:
         whole = b"".join(_FRAME.pack(channel, len(data), _sum(channel, data)) + data for channel, data in frames)
-        self._try(lambda: self._file.write(whole), len(frames))
-        self._try(self._file.flush, 0)
+        self._try(lambda: (self._file.write(whole), self._file.flush()), len(frames))
         self._taken += len(whole)
         self._frames_taken += len(frames)
 

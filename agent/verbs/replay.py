@@ -91,7 +91,7 @@ def _replay(file: Path, settings: Settings) -> int:
             pipeline.see(event)  # a sweep's own time is not recorded: its counts are told as of the last hit
 
     around = app.Around(Nothing(), lambda *_: None, _nobody, _nobody, lambda _fact: None, _failed)
-    pipeline, life, _ = app.pipeline(decoder, node, policies, told, around)
+    pipeline, life = app.pipeline(decoder, node, policies, told, around)
     source = Recording(file, lambda _fact: None, counted)
     Turns(source, pipeline, [], lambda _name, error: _failed(error)).run(Flag())
     life.close()

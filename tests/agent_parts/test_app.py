@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.app import AGENT_ID, Hold, where
-from agent.held import EACH, Held
+from agent.app import AGENT_ID, where
 from agent.settings import Settings, load
-from tests.outputs.builders import open_
 
 
 @pytest.fixture
@@ -19,16 +17,6 @@ def test_the_agent_keeps_its_id(settings: Settings) -> None:
     first = where(settings).agent
     assert len(first) == 32
     assert where(settings).agent == first
-
-
-def test_what_can_not_wait_for_its_container_s_name_is_counted() -> None:
-    held = Held()
-    hold = Hold(lambda event: held.hold(99, event))
-    first = open_("/0")
-    assert [list(hold(event)) for event in (first, *(open_(f"/{number}") for number in range(1, EACH)))] == [[]] * EACH
-    assert (list(hold(open_("/one more"))), hold.refused) == ([first], 1)
-    ours = open_("/of nobody")
-    assert (Hold(lambda event: (event,))(ours), hold.refused) == ((ours,), 1), "what is held for nobody was not refused"
 
 
 @pytest.mark.parametrize("torn", ["", "0a1b", "\0" * 32, "a/b"])

@@ -229,3 +229,18 @@ def test_a_closed_pipe_ends_the_output_and_nothing_else() -> None:
     screen.close()
     with pytest.raises(BrokenPipeError):
         stream.close()
+
+
+def test_a_finding_stays_below_its_record_though_a_frame_ends_between_them() -> None:
+    stream, made = io.StringIO(), stamp()
+    screen = Screen(stream, PLAIN, WIDTH)
+    violates = made.record(open_("/one"), origin(), violation())
+    screen.write(violates)
+    eventually(lambda: screen._last is violates)  # its frame has passed, and it waited
+    Findings(made, screen.write).write(violates)
+    screen.write(made.record(open_("/two", time_ns=T0 + 1), origin(), ALLOWED))
+    screen.close(10)
+    one, found, two = stream.getvalue().splitlines()
+    assert "/one" in one
+    assert found.lstrip().startswith("\\ ")
+    assert "/two" in two

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.sensor import layout
-from agent.sensor.recording import LOST, Header, Recorder, Recording, RecordingError, Writer
+from agent.sensor.recording import BUFFERED, LOST, Header, Recorder, Recording, RecordingError, Writer
 from agent.sensor.source import Channel
 from tests.outputs.builders import eventually
 
@@ -130,11 +130,11 @@ def test_the_end_does_not_wait_for_a_disk_that_hangs(hung: tuple[Disk, Recorder]
 def test_a_full_disk_ends_the_recording_and_not_the_agent(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path / "r", HEADER, 1 << 20)
     recorder.close()
-    with Path("/dev/full").open("wb", buffering=0) as full:
-        recorder._writer = Writer(full)
-        recorder.write(Channel.URGENT, [b"x" * 64, b"y"])
-        recorder.close(10)
-    assert (recorder.dropped, "No space" in recorder.problem) == (2, True)
+    full = Path("/dev/full").open("wb", buffering=BUFFERED)  # noqa: SIM115 - the recorder closes it
+    recorder._writer = Writer(full)
+    recorder.write(Channel.URGENT, [b"x" * 64] * 300)
+    recorder.close(10)
+    assert (recorder.dropped, "No space" in recorder.problem, full.closed) == (300, True, True)
 
 
 def test_a_recording_is_never_written_over(tmp_path: Path) -> None:
