@@ -69,7 +69,6 @@ def snapshot(agent: "Agent") -> Snapshot:
     named = sum(1 for container in live if container.runtime != "unidentified")
     filled = agent.flows.losses.entries()
     return Snapshot(
-        known_hits=agent.flows.losses.counters()["hits"],
         maps={name: (filled.get(name, 0), size) for name, size in sizes.entries.items() if name in filled},
         rings={name: (int(fill * sizes.rings[name]), sizes.rings[name]) for name, fill in agent.source.fill().items()},
         containers={"identified": named, "unidentified": len(live) - named},

@@ -290,7 +290,7 @@ class Agent:
         self.reload()
 
     def _heartbeat(self) -> None:
-        self.note("heartbeat", {"hits": self._snapshot.known_hits, "containers": self._snapshot.containers})
+        self.note("heartbeat", {"hits": self.metrics.known_hits, "containers": self._snapshot.containers})
 
     def note(self, kind: str, says: dict[str, Any]) -> None:
         """Something that the agent says of itself, in evidence."""

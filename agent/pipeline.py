@@ -12,7 +12,6 @@ Live and replay run this same code: only the parts differ.
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from model.event import Cgroup, Change, Event, Handover, Load, Mount, Net, Open, Socket, Unix
 from model.origin import Origin
@@ -58,10 +57,32 @@ class Pipeline:
         self.unwritten = 0  # flows whose record had no room in the log: not remembered
 
     def take(self, raw_records: Iterable[bytes]) -> None:
-        """Everything that a ring gave."""
-        waiting = iter(raw_records)
-        while batch := list(islice(waiting, BATCH)):
-            self._through(self._decoded(batch), False)  # noqa: FBT003 - the hot path takes no keywords
+        """Everything that a ring gave, in the order in which it happened.
+
+        What makes the tables (a container's mounts, its handover) goes through alone: the events after it are read by them.
+        """
+        events: list[Event] = []
+        for raw in raw_records:
+            event = self._decoded(raw)
+            if event is None:
+                continue
+            if type(event) in CONTROL:
+                self._through(events, False)  # noqa: FBT003 - the hot path takes no keywords
+                self._through((event,), False)  # noqa: FBT003
+                events = []
+                continue
+            events.append(event)
+            if len(events) == BATCH:
+                self._through(events, False)  # noqa: FBT003
+                events = []
+        self._through(events, False)  # noqa: FBT003
+
+    def _decoded(self, raw: bytes) -> Event | None:
+        try:
+            return self._parts.decode(raw)
+        except Exception as error:  # noqa: BLE001 - nothing that a container does may stop the agent
+            self._fail(error)
+            return None
 
     def see(self, event: Event, late: bool = False) -> None:  # noqa: FBT001, FBT002 - as `_through`
         """One event from a sweep, from those that were held, or made by the agent.
@@ -99,18 +120,6 @@ class Pipeline:
                 self._settle(record, position)
             except Exception as error:  # noqa: BLE001 - as everywhere here
                 self._fail(error)
-
-    def _decoded(self, batch: Sequence[bytes]) -> list[Event]:
-        decode, events = self._parts.decode, []
-        for raw in batch:
-            try:
-                event = decode(raw)
-            except Exception as error:  # noqa: BLE001 - nothing that a container does may stop the agent
-                self._fail(error)
-                continue
-            if event is not None:
-                events.append(event)
-        return events
 
     def _located(self, events: Sequence[Event]) -> list[tuple[Event, Origin | None]]:
         """With who did it; what nobody can be named for yet is held, and takes the place of what had to give way."""

@@ -27,7 +27,6 @@ _BOUNDS_NS: Final = tuple(int(bound * 1e9) for bound in BUCKETS_S)
 class Snapshot(Struct, frozen=True):
     """What the other parts know, read at a scrape. From the sensor, the node, the policies and the log."""
 
-    known_hits: int = 0
     maps: dict[str, tuple[int, int]] = {}  # entries, capacity
     rings: dict[str, tuple[int, int]] = {}  # bytes used, size
     containers: dict[str, int] = {}  # by state
@@ -50,7 +49,7 @@ class Metrics(Collector):
         self._findings: Counter[tuple[str, str]] = Counter()
         self._lost: Counter[tuple[str, str]] = Counter()
         self._gaps: Counter[tuple[str, str]] = Counter()
-        self._counted = 0
+        self.known_hits = 0
         self._latency = [0] * (len(BUCKETS_S) + 1)
         self._latency_sum_ns = 0
         self.registry = CollectorRegistry(auto_describe=False)
@@ -65,7 +64,7 @@ class Metrics(Collector):
         kind = type(event)
         self._events[kind] = self._events.get(kind, 0) + 1
         if isinstance(event, FlowCount):
-            self._counted += event.added
+            self.known_hits += event.added
         elif isinstance(event, Gap):
             self._gap(event)
 
@@ -107,8 +106,8 @@ class Metrics(Collector):
     def _ours(self) -> Iterable[Metric]:
         kinds = {(str(kind.__struct_config__.tag),): count for kind, count in dict(self._events).items()}
         yield _counter("vedette_events", "Records by the kind of their event.", ["kind"], kinds)
-        text = "Hits of known flows that sweeps have reported."
-        yield _counter("vedette_counted_hits", text, [], {(): self._counted})
+        text = "Events that the kernel only counted, as far as sweeps have told of them."
+        yield _counter("vedette_known_hits", text, [], {(): self.known_hits})
         text = "Findings told, by reason and severity."
         yield _counter("vedette_findings", text, ["reason", "severity"], dict(self._findings))
         yield _counter("vedette_gaps", "Gap records, by place and kind.", ["place", "kind"], dict(self._gaps))
@@ -129,7 +128,6 @@ class Metrics(Collector):
 
 
 def _of(seen: Snapshot, lost: dict[tuple[str, str], int]) -> Iterable[Metric]:
-    yield _counter("vedette_known_hits", "Events that the kernel only counted: their flow is known.", [], {(): seen.known_hits})
     yield _counter("vedette_lost", "Events that were not itemised, by place and kind.", ["place", "kind"], lost | seen.lost)
     text = "Entries that a full table refused, or that it forgot to make room."
     yield _counter("vedette_table_refused", text, ["table"], _one(seen.tables))

@@ -38,7 +38,7 @@ class Losses:
         self._read_ns = _now()
 
     def counters(self) -> dict[str, int]:
-        """The sensor's own counters, summed over the CPUs, by name; `hits` are the known flows."""
+        """The sensor's own counters, summed over the CPUs, by name."""
         return {name: self._counter(number) for number, name in COUNTERS.items()}
 
     def entries(self) -> dict[str, int]:

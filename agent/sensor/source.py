@@ -26,7 +26,7 @@ class Source(Protocol):
         """No record will ever come again: the end of a recording."""
 
     def poll(self, timeout_s: float) -> list[bytes]:
-        """Wait until something came, at most so long; then what is there, urgent first, within a bound."""
+        """Wait until something came, at most so long; then what is there, by its time, within a bound."""
 
     def close(self) -> None:
         """Give back what is held."""

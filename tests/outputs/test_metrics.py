@@ -18,7 +18,6 @@ from model.record import Finding
 from tests.outputs.builders import T0, eventually, exec_, flow_count, gap, open_, origin, stamp, violation
 
 SNAPSHOT = Snapshot(
-    known_hits=12345,
     maps={"flows": (17, 65536)},
     rings={"urgent": (0, 4096), "novelty": (512, 8192)},
     containers={"running": 3, "dead": 1},
@@ -76,7 +75,6 @@ def test_what_the_other_parts_know_is_read_at_the_scrape() -> None:
     assert value(metrics, "vedette_map_entries", map="flows") == 17
     assert value(metrics, "vedette_map_capacity", map="flows") == 65536
     assert value(metrics, "vedette_ring_used_bytes", ring="novelty") == 512
-    assert value(metrics, "vedette_known_hits_total") == 12345
     assert value(metrics, "vedette_ready") == 1
     assert (value(metrics, "vedette_process_resident_memory_bytes") or 0) > 1 << 20
 

@@ -73,9 +73,9 @@ def test_a_container_that_ended_has_its_last_losses_told() -> None:
 
 def test_counters_are_summed_over_the_cpus() -> None:
     kernel = Kernel()
-    kernel.counter(layout.COUNTER_HITS, 40, 2)
+    kernel.counter(layout.COUNTER_WHO_FULL, 40, 2)
     kernel.counter(layout.COUNTER_VMA_BUSY, 0, 3)
-    assert kernel.losses.counters()["hits"] == 42
+    assert kernel.losses.counters()["who_full"] == 42
     assert kernel.gaps() == [(0, "vma", "load", 3)]
 
 

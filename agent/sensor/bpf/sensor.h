@@ -413,7 +413,6 @@ struct answer {
 
 /* Counters without a container, one per CPU (map `counters`): what failed in the sensor itself. */
 enum counter {
-	COUNTER_HITS = 0,		/* known flows */
 	COUNTER_URGENT_LOST = 1,	/* the urgent ring was full */
 	COUNTER_NOVELTY_LOST = 2,	/* the novelty ring was full: the flow map keeps it */
 	COUNTER_MAP_FULL = 3,		/* a flow had no room though its container's quota had */
