@@ -270,9 +270,11 @@ class Agent:
                 self._put_in_force(self.sensor)
             self.note("policies", {"generation": self.policies.generation, "policies": len(self.policies)})
         if self.policies.problems and self.policies.problems != before:
-            first = self.policies.problems[0]
-            self.note("policies", {"errors": len(self.policies.problems), "first": str(first)})
-            self._logger.warning("policies have errors", count=len(self.policies.problems), first=str(first))
+            first = str(self.policies.problems[0])
+            self.note("policies", {"errors": len(self.policies.problems), "first": first})
+            self._logger.warning("policies have errors", count=len(self.policies.problems), first=first.partition("\n")[0])
+        elif before and not self.policies.problems:
+            self._logger.warning("policies have no errors any more")
         if self.policies.generation:
             self.health.met("policies")
 

@@ -141,7 +141,9 @@ def _start(says: Mapping[str, Any]) -> str:
 
 def _policies(says: Mapping[str, Any]) -> str:
     if says.get("errors"):
-        return f"policies have {says['errors']} errors: those before stay in force; the first is {says.get('first', '')}"
+        count = says["errors"]
+        first = str(says.get("first", "")).partition("\n")[0]
+        return f"{first}: {count} error{'' if count == 1 else 's'} in the policies, those before stay in force"
     count = says.get("policies", 0)
     return f"{count} {'policy' if count == 1 else 'policies'} in force"
 

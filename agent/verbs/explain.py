@@ -38,7 +38,7 @@ def _explain(settings: Settings, record_id: str, *, as_json: bool) -> int:
     if record is None or entry is None:
         sys.stderr.write(f"vedette: no record {printable(record_id)} in {settings.log.folder}\nhint: {AN_ID}\n")
         return 1
-    policies = Policies([settings.policies.folder])
+    policies = Policies([folder for folder in [settings.policies.folder] if folder.exists()])  # one that is named does
     policies.load()
     for problem in policies.problems:
         sys.stderr.write(f"vedette: {problem}\n")

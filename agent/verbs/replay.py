@@ -80,7 +80,7 @@ def _replay(file: Path, settings: Settings) -> int:
     first.close()
     place = Where(f"replay-{app.where(settings).agent}", header.boot, "replay")
     told = app.outputs(settings, place, Metrics(), clock=Clock(header.clock_offset_ns))
-    policies = Policies([settings.policies.folder])
+    policies = Policies([folder for folder in [settings.policies.folder] if folder.exists()])  # one that is named does
     policies.load()
     node = app.node(settings, header.boot, records, records.path_of)
     decoder, reports = Decoder(header.code_variables, node.name), Reports(node.name)

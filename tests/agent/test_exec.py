@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from model.event import Exec, Exit, File, Flag, Layer, Session
+from model.event import Exec, Exit, File, Flag, Layer, Open, Session
 from model.text import to_bytes
 from tests.agent.conftest import MakeNamedBox
 from tests.agent.daemon import Daemon
@@ -192,6 +192,17 @@ def test_the_user_who_logged_in_stays_with_what_he_starts(agent: Sight, plain: B
     login = 'echo 1234 > /proc/self/loginuid && exec "$@"'
     subprocess.run(["sh", "-c", login, "sh", *plain.command_of(QUIET)], check=True, capture_output=True)
     assert exec_of(agent, plain, QUIET).login_uid == 1234
+
+
+def test_what_a_process_did_before_it_executed_is_not_the_new_programs(agent: Sight, plain: Box) -> None:
+    """Its open comes by another ring than its exec."""
+    for number in range(20):
+        plain.exec("sh", "-c", f"echo x > /tmp/before-{number}; exec {QUIET}")
+    for number in range(20):
+        record = agent.sees(plain, Open, path=f"/tmp/before-{number}")
+        assert record.origin is not None
+        assert record.origin.process is not None
+        assert record.origin.process.path == SHELL
 
 
 def test_a_set_user_id_program_is_marked(agent: Sight, plain: Box) -> None:

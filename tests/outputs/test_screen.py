@@ -106,7 +106,7 @@ def test_what_the_agent_says_of_itself_is_a_sentence() -> None:
     said: dict[tuple[str, str], dict[str, Any]] = {
         ("start", "watching, as pid 7; this kernel has no tp_btf/x"): {"pid": 7, "policies": 1, "missing": ["tp_btf/x"]},
         ("policies", "1 policy in force"): {"generation": 1, "policies": 1},
-        ("policies", "policies have 2 errors: those before stay in force; the first is a.yaml:1:1: no"): {
+        ("policies", "a.yaml:1:1: no: 2 errors in the policies, those before stay in force"): {
             "errors": 2,
             "first": "a.yaml:1:1: no",
         },
