@@ -50,7 +50,6 @@ KERNEL_TABLES: Final = {
     "flows": ("Flows that the kernel had no room for: counted at their folder or network.", "map_full"),
     "whos": ("Actors that the kernel had no room for: what they do is counted at its folder or network.", "who_full"),
     "budgets": ("Budgets that the kernel had no room for: what a container did without one is a gap.", "no_budget"),
-    "connecting": ("Sockets that the kernel kept no process with: that a connect failed is told without it.", "no_connecting"),
     "task_storage": ("Tasks that the kernel kept no record of: what they did is a gap.", "no_record"),
 }
 

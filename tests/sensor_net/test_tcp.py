@@ -123,6 +123,12 @@ def silent(namespace: Namespace) -> None:
         namespace.run("ip", *line.split())
 
 
+def test_nothing_is_kept_of_connections_that_were_answered(box: Peers, port: int) -> None:
+    box.do(deeds.connect, "127.0.0.1", port, 20)
+    box.do(deeds.connect, "127.0.0.1", CLOSED_PORT, 20)
+    assert list(box.bench.sensor.map("connecting").items()) == []
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1", "::"])  # noqa: S104 (where an attacker would listen)
 def test_a_listener_is_told_with_its_address_and_port(box: Peers, attack: str, address: str) -> None:
     box.run(attack, "listen", address, "5454")

@@ -425,7 +425,6 @@ enum counter {
 	COUNTER_RACE = 10,		/* a descriptor was gone before we looked */
 	COUNTER_DNS_LOST = 11,
 	COUNTER_TOUCHED_CUT = 12,	/* one call changed more inodes than are looked at */
-	COUNTER_NO_CONNECTING = 13,	/* a socket's storage refused who connects: its failure is told without a process */
 	COUNTERS = 16,
 };
 
