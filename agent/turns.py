@@ -16,6 +16,7 @@ LINGER_S = 0.004
 BUSY_LINGER_S = 0.04  # where records come faster than BUSY a second
 BUSY = 4000
 CROWD = 256  # records in a batch that need no company
+WRITER_S = 0.002  # after such a batch: the log's writer has its turn, else a flood finds the log's queue full
 DRAIN_S = 2.0
 IDLE_S = 0.5  # how late the end is noticed
 PENDING_S = 0.01  # while the log has not taken everything
@@ -65,8 +66,7 @@ class Turns:
         now_s = time.monotonic()
         busy = records > BUSY * (now_s - self._lingered_s)
         self._lingered_s = now_s
-        if records < CROWD:
-            time.sleep(BUSY_LINGER_S if busy else LINGER_S)
+        time.sleep(WRITER_S if records >= CROWD else BUSY_LINGER_S if busy else LINGER_S)
 
     def turn(self) -> int:
         """One turn; how many records came."""

@@ -1,5 +1,7 @@
 """Full rings, full maps, spent quotas: nothing is lost in silence, and nobody else pays."""
 
+import pytest
+
 from model.event import Many, Open
 from tests.containers.runc import Box, MakeBox
 from tests.containers.spec import Recipe
@@ -13,6 +15,12 @@ UNLIMITED = {"flows": 1 << 20, "rate": 1 << 20, "burst": 1 << 20}
 NO_FLOWS_MORE = {"flows": 100, "rate": 10_000, "burst": 10_000}
 # Of files below the folder some are denied: no verdict holds for the folder as a whole, so each file is a flow of its own.
 EACH_FILE = policy("each-file", "write: {deny: ['/opt/**/never-*']}")
+
+
+@pytest.fixture(autouse=True)
+def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests are about is full in the kernel; a log's queue that is full has its own (test_disk.py)."""
+    monkeypatch.setenv("VEDETTE_LOG_ACTIVITY_QUEUE_BYTES", str(64 * MIB))
 
 
 def told(agent: Agent, box: Box) -> Ledger:
