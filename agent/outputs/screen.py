@@ -17,7 +17,6 @@ import msgspec
 
 from agent.outputs.lines import COLOURS, PLAIN, UNICODE, Style, is_noise, line_of
 from model.record import Finding, Note, Record
-from model.verdict import Outcome
 
 Entry: TypeAlias = Record | Finding | Note
 QUEUE: Final = 4096  # records that wait for a slow terminal
@@ -72,7 +71,8 @@ class Screen:
     def _show_frame(self) -> None:
         """What waits now, by its time: at most QUEUE. A finding has its record's time, and so stays below it.
 
-        The newest entry waits for the next frame if it may be a record whose finding is just being made.
+        A record that is the newest waits for one more frame: its finding may not be here yet. Any record may have one, whatever
+        its verdict, see `causes.of_its_own`.
         """
         waiting = [self._queue.popleft() for _ in range(len(self._queue))]
         if waiting and not self._ending and self._may_be_followed(waiting[-1]):
@@ -85,8 +85,7 @@ class Screen:
                 self._show(waiting[begin : begin + _BATCH])
 
     def _may_be_followed(self, entry: Entry) -> bool:
-        verdict = entry.verdict if isinstance(entry, Record) else None
-        return verdict is not None and verdict.outcome is Outcome.VIOLATION and entry is not self._last
+        return isinstance(entry, Record) and entry is not self._last
 
     def _show(self, entries: list[Entry]) -> None:
         texts = [text for text in map(self._text, entries) if text]

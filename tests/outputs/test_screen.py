@@ -16,13 +16,14 @@ from agent.outputs.findings import Findings
 from agent.outputs.lines import COLOURS, PLAIN, UNICODE, is_noise, line_of
 from agent.outputs.screen import QUEUE, Entry, Screen, style_for
 from model.event import Event as Seen
-from model.event import Session
+from model.event import Privilege, Session
 from model.record import Finding
 from model.text import from_bytes
 from model.verdict import Mode, Verdict
 from tests.outputs.builders import (
     ALLOWED,
     T0,
+    actor,
     eventually,
     exec_,
     flow_count,
@@ -231,16 +232,30 @@ def test_a_closed_pipe_ends_the_output_and_nothing_else() -> None:
         stream.close()
 
 
-def test_a_finding_stays_below_its_record_though_a_frame_ends_between_them() -> None:
+@pytest.mark.parametrize(
+    ("event", "verdict"),
+    [(open_("/one"), violation()), (Privilege(T0, actor(), 1000, 0, 1 << 21), None)],
+    ids=["violation", "of its own"],
+)
+def test_a_finding_stays_below_its_record_though_a_frame_ends_between_them(event: Seen, verdict: Verdict | None) -> None:
     stream, made = io.StringIO(), stamp()
     screen = Screen(stream, PLAIN, WIDTH)
-    violates = made.record(open_("/one"), origin(), violation())
-    screen.write(violates)
-    eventually(lambda: screen._last is violates)  # its frame has passed, and it waited
-    Findings(made, screen.write).write(violates)
+    record = made.record(event, origin(), verdict)
+    screen.write(record)
+    eventually(lambda: screen._last is record)  # its frame has passed, and it waited
+    Findings(made, screen.write).write(record)
     screen.write(made.record(open_("/two", time_ns=T0 + 1), origin(), ALLOWED))
     screen.close(10)
     one, found, two = stream.getvalue().splitlines()
-    assert "/one" in one
+    assert "/one" in one or "gain" in one
     assert found.lstrip().startswith("\\ ")
     assert "/two" in two
+
+
+def test_a_record_that_nothing_follows_is_shown_all_the_same() -> None:
+    stream = io.StringIO()
+    screen = Screen(stream, PLAIN, WIDTH)
+    screen.write(stamp().record(open_("/one"), origin(), violation()))
+    eventually(lambda: "/one" in stream.getvalue())
+    screen.close(10)
+    assert stream.getvalue().count("/one") == 1
