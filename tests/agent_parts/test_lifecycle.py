@@ -145,6 +145,7 @@ def test_what_finds_no_room_while_it_waits_is_told_unjudged_and_counted() -> Non
     watch.life.sweep()
     assert watch.gaps("agent.unjudged") == [(BOX, 3)]
     assert len(watch.seen) == EACH + 1
+    assert watch.life.refused == 3
 
 
 def test_a_container_for_which_the_table_has_no_room_is_told_unjudged_and_nothing_waits_for_it() -> None:
@@ -158,6 +159,7 @@ def test_a_container_for_which_the_table_has_no_room_is_told_unjudged_and_nothin
     gap = watch.nameless[1]
     assert isinstance(gap, Gap)
     assert (gap.place, gap.container, gap.count) == ("agent.unjudged", 78, 1)
+    assert watch.life.refused == 1, "the event; the gap is nobody's act"
 
 
 def test_at_the_end_nothing_is_held() -> None:

@@ -177,6 +177,15 @@ def test_when_it_is_full_the_longest_ended_go_first_and_live_ones_stay() -> None
     assert [container.cgroup for container in containers.live()] == [12, 13, 14]
 
 
+def test_a_container_without_room_is_refused_once_however_often_it_is_looked_up() -> None:
+    containers = Containers(Records("/default/web"), limit=1)
+    containers.take_cgroup(made("/default/web"))
+    containers.take_cgroup(made("/default/two", 78))
+    for cgroup in (78, 79) * 50:
+        assert containers.of(cgroup) is not None
+    assert containers.refused == 2
+
+
 def test_a_cgroup_whose_making_was_not_seen_is_looked_for_by_its_id() -> None:
     containers = Containers(Records("/default/web"), path_of={BOX: "/default/web", 5: "/system.slice/cron.service"}.__getitem__)
     found = containers.of(BOX)
