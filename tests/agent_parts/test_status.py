@@ -57,6 +57,14 @@ def test_the_last_account_before_the_end_is_written(tmp_path: Path) -> None:
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
 
 
+def test_what_can_not_be_text_is_its_callers_error_and_the_next_account_is_written(tmp_path: Path) -> None:
+    with closing(StatusFile(tmp_path)) as file:
+        with pytest.raises(TypeError):
+            file.write({"n": object()})
+        file.write({"n": 2})
+        eventually(lambda: read_status(tmp_path) == {"n": 2})
+
+
 def test_a_folder_that_is_gone_is_no_error(tmp_path: Path) -> None:
     write_status(tmp_path / "gone", "{}")
     assert read_status(tmp_path / "gone") is None
