@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.node.files import CMDLINE
-from agent.node.hashes import Hashes
+from agent.node.hashes import Hashes, id_of
 from agent.node.worker import Job, Result, Worker
 from model.event import File, Flag, Layer
 
@@ -180,6 +180,17 @@ def test_a_hash_is_asked_for_once_per_file(worker: Worker, tmp_path: Path, progr
     assert hashes.take(wait(worker)[0])
     assert hashes.of(file) == hashlib.sha256(program.read_bytes()).hexdigest()
     assert not hashes.want(file, 9, str(tmp_path))
+
+
+def test_a_file_that_is_asked_for_and_hashed_ahead_at_once_is_told_once(worker: Worker, tmp_path: Path, program: Path) -> None:
+    hashes = Hashes(worker, proc=str(tmp_path / "proc"))
+    file, digest = _file(program), hashlib.sha256(program.read_bytes()).hexdigest()
+    assert hashes.want(file, 7, str(tmp_path))
+    hashes.foresee(id_of(file), digest)
+    assert hashes.first_use(file) == "", "the worker's answer will tell it"
+    assert hashes.take(wait(worker)[0])
+    assert hashes.of(file) == digest
+    assert (hashes.first_use(file), hashes.foreseen) == ("", 0)
 
 
 def test_the_running_program_itself_is_looked_at_first(worker: Worker) -> None:
