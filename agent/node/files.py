@@ -30,9 +30,8 @@ _CHUNK = 1 << 20
 _OPENAT2 = 437
 _NO_SYMLINKS, _NO_MAGICLINKS, _BENEATH = 0x04, 0x02, 0x08
 _PR_SET_PDEATHSIG = 1
-_GETVERSION = (
-    2 << 30 | struct.calcsize("l") << 16 | ord("v") << 8 | 1
-)  # FS_IOC_GETVERSION; writes an int, whatever its number says
+_IOC_READ, _LONG, _FS, _VERSION = 2 << 30, struct.calcsize("l") << 16, ord("v") << 8, 1
+_GETVERSION = _IOC_READ | _LONG | _FS | _VERSION  # FS_IOC_GETVERSION; writes an int, whatever its number says
 _METACOPY = ("trusted.overlay.metacopy", "user.overlay.metacopy")
 _ESCAPE = re.compile(rb"\\([0-7]{3})")
 _LISTED = 4096  # entries of one folder that are looked at
