@@ -2,15 +2,34 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pytest
 
 from agent.outputs.stamp import boot_ns
 from model.event import Exec, Layer, Program
 from tests.agent.conftest import MakeNamedBox, StartAgent
 from tests.agent.daemon import Daemon
 from tests.agent.sight import Book, Sight
+from tests.containers.runc import Box
 from tests.containers.workshop import Workshop
 from tests.failures.ledger import wait
+
+
+class Ahead(NamedTuple):
+    """An agent of the test's own that has read all programs of the box's image, and what it writes from then on."""
+
+    own: Daemon
+    agent: Sight
+    box: Box
+
+
+@pytest.fixture
+def ahead(agent_of_its_own: StartAgent, a_box: MakeNamedBox, workshop: Workshop) -> Ahead:
+    own = agent_of_its_own()
+    agent, box = Sight(Book(own.log), boot_ns()), a_box("plain")
+    wait(lambda: counts(own)["read_ahead"] >= len(programs_of(workshop.image)), "all of the image's programs are read")
+    return Ahead(own, agent, box)
 
 
 def sha256(path: Path) -> str:
@@ -28,12 +47,8 @@ def programs_of(image: Path) -> list[str]:
     return [path.name for path in found if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o111]
 
 
-def test_a_program_of_the_image_has_its_hash_at_its_first_exec_and_nobody_reads_it_then(
-    agent_of_its_own: StartAgent, a_box: MakeNamedBox, workshop: Workshop
-) -> None:
-    own = agent_of_its_own()
-    agent, box = Sight(Book(own.log), boot_ns()), a_box("plain")
-    wait(lambda: counts(own)["read_ahead"] >= len(programs_of(workshop.image)), "all of the image's programs are read")
+def test_a_program_of_the_image_has_its_hash_at_its_first_exec_and_nobody_reads_it_then(ahead: Ahead, workshop: Workshop) -> None:
+    own, agent, box = ahead.own, ahead.agent, ahead.box
     before = counts(own)
     box.exec("/usr/bin/quiet")
     told = agent.sees(box, Program, path="/usr/bin/quiet")
@@ -42,12 +57,8 @@ def test_a_program_of_the_image_has_its_hash_at_its_first_exec_and_nobody_reads_
     assert counts(own)["read"] == before["read"]
 
 
-def test_a_program_that_was_put_in_the_place_of_the_images_has_its_own_hash(
-    agent_of_its_own: StartAgent, a_box: MakeNamedBox, workshop: Workshop
-) -> None:
-    own = agent_of_its_own()
-    agent, box = Sight(Book(own.log), boot_ns()), a_box("plain")
-    wait(lambda: counts(own)["read_ahead"] >= len(programs_of(workshop.image)), "all of the image's programs are read")
+def test_a_program_that_was_put_in_the_place_of_the_images_has_its_own_hash(ahead: Ahead, workshop: Workshop) -> None:
+    own, agent, box = ahead.own, ahead.agent, ahead.box
     for put in ("cp /usr/bin/bulk /usr/bin/new && mv /usr/bin/new /usr/bin/quiet", "cat /usr/bin/bulk > /usr/bin/raised"):
         box.exec("sh", "-c", put)
     known = counts(own)["foreseen"]
