@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from model.event import Event
-from model.judge import Compiled, judge
-from model.judge import compile as tables_of
+from model.judge import Compiled, build, judge
 from model.origin import Container, Origin
 from model.policy import Policy, parse
 from model.problem import PolicyError, Problem
@@ -74,6 +73,7 @@ class Policies:
         self._folders = tuple(folders)
         self._policies: tuple[Policy, ...] = ()
         self._compiled: OrderedDict[int, tuple[Container, Compiled]] = OrderedDict()
+        self._built: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()  # by the numbers of the policies in it
         self.generation = 0
         self.problems: tuple[Problem, ...] = ()
 
@@ -93,6 +93,7 @@ class Policies:
             return False
         self._policies = tuple(policies)
         self._compiled.clear()
+        self._built.clear()
         self.generation += 1
         return True
 
@@ -101,10 +102,20 @@ class Policies:
         kept = self._compiled.get(container.cgroup)
         if kept is not None and kept[0] is container:
             return kept[1]
-        tables = tables_of(self._policies, container, self.generation)
+        tables = self._tables_of(container)
         self._compiled[container.cgroup] = (container, tables)
         if len(self._compiled) > COMPILED:
             self._compiled.popitem(last=False)
+        return tables
+
+    def _tables_of(self, container: Container) -> Compiled:
+        """Shared by all containers that the same policies select: short ones come by the thousand."""
+        selected = tuple(number for number, policy in enumerate(self._policies) if policy.selects(container))
+        tables = self._built.get(selected)
+        if tables is None:
+            tables = self._built[selected] = build([self._policies[number] for number in selected], self.generation)
+            if len(self._built) > COMPILED:
+                self._built.popitem(last=False)
         return tables
 
     def judge(self, event: Event, origin: Origin) -> Verdict | None:

@@ -208,8 +208,11 @@ class Flows:
         self._sensor.run("decide", _DECIDE.pack(cgroup, 0, 0, state))
 
     def drop(self, cgroup: int) -> None:
-        """Forget a cgroup that was never a container."""
+        """Forget a cgroup that was never a container. Until it was known for the host's it may have spent of budgets."""
         self._containers.delete(_U64.pack(cgroup))
+        for kind in range(layout.KINDS):
+            self._budgets.delete(layout.BUDGET_KEY.pack(cgroup, kind))
+        self.losses.forget(cgroup)
 
     def set_main(self, cgroup: int, pid: int, started_ns: int) -> None:
         """Name the main process of a container that was running before the agent. What the kernel saw itself stays."""

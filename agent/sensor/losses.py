@@ -68,6 +68,11 @@ class Losses:
         self._ringed += _on_rings(gaps)
         return gaps
 
+    def forget(self, container: int) -> None:
+        """Its budgets are gone, and what they counted tells nobody anything."""
+        for kind in range(layout.KINDS):
+            self._before.pop((container, kind), None)
+
     def _of_budgets(self, now: int, began: int) -> tuple[list[Gap], int]:
         gaps: list[Gap] = []
         for key, value in self._budgets.items():

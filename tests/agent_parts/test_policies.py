@@ -138,3 +138,13 @@ def test_what_is_compiled_is_kept_within_a_bound(loaded: Policies) -> None:
     for cgroup in range(COMPILED + 5):
         loaded.compiled(Container(cgroup, "/box", "id", "box", "", "runc"))
     assert len(loaded._compiled) == COMPILED
+
+
+def test_containers_that_the_same_policies_select_share_their_tables(folder: Path, loaded: Policies) -> None:
+    other = Container(8, "/other", "id2", "other", "", "runc")
+    assert loaded.compiled(BOX) is loaded.compiled(other)
+    (folder / "q.yaml").write_text(policy("/bin/b", "q").replace('"*"', "other"))
+    assert loaded.load()
+    assert loaded.compiled(BOX) is not loaded.compiled(other)
+    assert allowed(loaded, "/bin/a", "/bin/b") == ["/bin/a"]
+    assert allowed(loaded, "/bin/a", "/bin/b", container=other) == ["/bin/a", "/bin/b"]

@@ -75,6 +75,17 @@ def test_a_sweep_that_is_not_whole_tells_of_what_doubled_and_of_violations(bench
         assert [it.added for it in box.counts() if it.flow in named] == [1]
 
 
+def test_of_a_cgroup_that_was_the_hosts_no_budget_is_left(bench: Bench, file: Path) -> None:
+    def budgets() -> int:
+        return sum(layout.BUDGET_KEY.unpack(key)[0] == box.cgroup for key, _ in bench.sensor.map("budgets").items())
+
+    with bench.container() as box:
+        read(box, file)
+        assert budgets() > 0
+        bench.flows.drop(box.cgroup)
+        assert budgets() == 0
+
+
 def test_a_forgotten_flow_is_sent_again(bench: Bench, file: Path) -> None:
     with bench.container() as box:
         read(box, file)
