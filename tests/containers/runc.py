@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
-from tests.containers import cgroups, processes, spec
+from tests.containers import cgroups, mounts, processes, spec
 from tests.containers.spec import Recipe
 from tests.containers.workshop import Workshop
 
@@ -197,7 +197,7 @@ class Box:
             os.close(self._console)
             self._console = None
         if self.root.is_mount():
-            subprocess.run(["umount", self.root], check=True)
+            mounts.unmount(self.root)
         if self.folder.exists():
             shutil.rmtree(self.folder)
 

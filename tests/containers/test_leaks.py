@@ -1,11 +1,15 @@
 """The check that nothing is left behind finds what is."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
-from tests.containers import cgroups, leaks
+import pytest
+
+from tests.containers import cgroups, leaks, mounts
 from tests.containers.network import Namespace
 from tests.containers.runc import Box
 from tests.containers.workshop import Workshop
@@ -47,8 +51,18 @@ def test_a_mount_left_behind_is_named(workshop: Workshop) -> None:
     at.mkdir()
     with finding(str(at)):
         subprocess.run(["mount", "-t", "tmpfs", "tmpfs", at], check=True)
-    subprocess.run(["umount", at], check=True)
+    mounts.unmount(at)
     at.rmdir()
+
+
+def test_a_mount_that_is_held_for_a_moment_is_waited_for_and_one_that_stays_held_names_who(tmp_path: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", tmp_path], check=True)
+    with (tmp_path / "held").open("w") as held:
+        with pytest.raises(OSError, match=f"/proc/{os.getpid()}/fd/{held.fileno()}"):
+            mounts.unmount(tmp_path, patience_s=0)
+        Timer(0.2, held.close).start()
+        mounts.unmount(tmp_path)
+    assert not tmp_path.is_mount()
 
 
 def test_what_ends_within_a_moment_is_not_left_behind() -> None:

@@ -40,7 +40,12 @@ class Workshop:
         self.close()
 
     def close(self) -> None:
-        shutil.rmtree(self.folder)
+        try:
+            shutil.rmtree(self.folder)
+        finally:
+            self._leave()
+
+    def _leave(self) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent.outputs.log import Bounds, Log
+from tests.containers import mounts
 from tests.outputs.builders import WHERE
 
 MakeLog = Callable[..., Log]
@@ -51,4 +52,4 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     try:
         yield SmallDisk(folder)
     finally:
-        subprocess.run(["umount", folder], check=True)
+        mounts.unmount(folder)
