@@ -100,7 +100,7 @@ def status(agent: "Agent") -> dict[str, Any]:
         "held": agent.life.held,
         "hashes": agent.hashing.counts(),
         "losses": {f"{place} {what}".strip(): count for (place, what), count in agent.metrics.lost().items()},
-        "tables": tables(agent),
+        "tables": agent.snapshot().tables,
         "counters": agent.flows.losses.counters(),
         "memory": {"budget_bytes": agent.settings.sensor.memory_bytes, "planned_bytes": sensor.sizes.memory_bytes()},
         "log": _logs(agent),

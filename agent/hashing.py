@@ -11,6 +11,7 @@ from agent.node.ahead import Ahead, Budget
 from agent.node.hashes import Hashes, Id, id_of
 from agent.node.locate import Node
 from agent.node.worker import Worker
+from agent.outputs.stamp import boot_ns
 from agent.settings import Settings
 from model.event import Event, Exec, File, Layer, Load, Program
 from model.record import Record
@@ -47,7 +48,7 @@ class Hashing:
         if file.layer in _UNREADABLE:
             return
         if digest := self._hashes.first_use(file):
-            self._see(Program(_now(), cgroup, file, digest, ""))
+            self._see(Program(boot_ns(), cgroup, file, digest, ""))
             return
         container = self._node.containers.of(cgroup)
         root = container.root if container else ""
@@ -74,13 +75,9 @@ class Hashing:
             asked = self._of.pop(result.key, None)
             if asked:
                 digest = result.content.decode() if result.content is not None else ""
-                self._see(Program(_now(), asked[0], asked[1], digest, result.error))
+                self._see(Program(boot_ns(), asked[0], asked[1], digest, result.error))
         self._ahead.step()
 
     def close(self) -> None:
         """End the worker."""
         self.worker.close()
-
-
-def _now() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

@@ -71,8 +71,7 @@ class Agent:
         self._server: Server | None = None
         self._turns: Turns | None = None
         self._snapshot = Snapshot()
-        self._all_counts_s = 0.0  # when the next sweep tells of every count that moved
-        self._ending = False
+        self._all_counts_s = 0.0  # from then on the next sweep tells of every count that moved
 
     def _open_recorder(self, path: Path) -> Recorder:
         stamp = self.outputs.log.stamp
@@ -176,7 +175,7 @@ class Agent:
 
     def _look_again(self) -> None:
         """At the end: what is held, what was counted since the last sweep."""
-        self._ending = True
+        self._all_counts_s = 0.0
         self.life.close()
         if self._turns and self._turns.undrained:
             self.pipeline.see(Gap(boot_ns(), 0, "agent.end", "", self._turns.undrained, boot_ns()))
@@ -246,7 +245,7 @@ class Agent:
 
     def _is_time_for_all_counts(self) -> bool:
         now_s = time.monotonic()
-        if now_s < self._all_counts_s and not self._ending:
+        if now_s < self._all_counts_s:
             return False
         self._all_counts_s = now_s + self.settings.sensor.all_counts_s
         return True

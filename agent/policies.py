@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from model.event import Event
-from model.judge import Compiled, build, judge
+from model.judge import Compiled, build, judge, select
 from model.origin import Container, Origin
 from model.policy import Policy, parse
 from model.problem import PolicyError, Problem
@@ -66,6 +66,13 @@ def _text(file: Path) -> str:
     return raw.decode()
 
 
+def policies_of(folder: Path) -> "Policies":
+    """Those of a folder as it is now, for a verb that needs no agent. None of a folder that isn't there: a default need not be."""
+    policies = Policies([folder] if folder.exists() else [])
+    policies.load()
+    return policies
+
+
 class Policies:
     """The set in force. Belongs to the loop."""
 
@@ -73,7 +80,7 @@ class Policies:
         self._folders = tuple(folders)
         self._policies: tuple[Policy, ...] = ()
         self._compiled: OrderedDict[int, tuple[Container, Compiled]] = OrderedDict()
-        self._built: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()  # by the numbers of the policies in it
+        self._built: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()  # by which policies are in it
         self.generation = 0
         self.problems: tuple[Problem, ...] = ()
 
@@ -110,10 +117,11 @@ class Policies:
 
     def _tables_of(self, container: Container) -> Compiled:
         """Shared by all containers that the same policies select: short ones come by the thousand."""
-        selected = tuple(number for number, policy in enumerate(self._policies) if policy.selects(container))
-        tables = self._built.get(selected)
+        selected = select(self._policies, container)
+        which = tuple(map(id, selected))  # objects of this generation, all of them alive
+        tables = self._built.get(which)
         if tables is None:
-            tables = self._built[selected] = build([self._policies[number] for number in selected], self.generation)
+            tables = self._built[which] = build(selected, self.generation)
             if len(self._built) > COMPILED:
                 self._built.popitem(last=False)
         return tables

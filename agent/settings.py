@@ -156,7 +156,7 @@ class SensorSettings(Part):
     memory_bytes: Annotated[int, Field(ge=4 * MIB)] = 32 * MIB
     """Bytes that maps and rings may take in the kernel. They are sized from it."""
     dns: bool = True
-    """Look for DNS, so that connections carry names. Two hooks look at every packet: without them a connection costs 3 % less."""
+    """Look for DNS, so that connections carry names. It takes two hooks that look at every packet."""
     all_counts_s: Annotated[float, Field(ge=0, le=3600)] = 60.0
     """Seconds until every count that moved is told. Sweeps between tell of what is new, of violations, of counts that doubled."""
     sweep_interval_s: Seconds = 5.0

@@ -1,8 +1,7 @@
 """Live output of `run`: lines for people on a terminal, JSON lines elsewhere.
 
 A terminal or a pipe may stop reading at any time, so a thread writes. The loop hands over references; what finds the queue
-full is counted and said in one line. What waits is shown by its time: rings are read one after the other, the urgent one
-first, so that an exec comes before what the program's caller did just before.
+full is counted and said in one line. What waits is shown by its time: what was held for its container's name comes late.
 """
 
 import os

@@ -5,7 +5,6 @@ that no hit is lost between a read and a write. Not for two threads at once.
 """
 
 import mmap
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,7 +16,7 @@ from agent.sensor.loader import Sensor
 from agent.sensor.losses import Losses
 from agent.sensor.reports import Reports
 from agent.sensor.source import Channel, Tap
-from agent.sensor.ticks import Ticks
+from agent.sensor.ticks import Ticks, boot_ns
 from model.event import Event, FlowCount, Gap, Session
 
 _U32, _U64 = Struct("<I"), Struct("<Q")
@@ -123,7 +122,7 @@ class Flows:
 
     def _swept(self, container: int, idle_ns: int, *, whole: bool) -> Sweep:
         found: list[bytes] = []
-        now = _now()
+        now = boot_ns()
         for _ in range(_PASSES):
             _, out = self._sensor.run("sweep", _SWEEP.pack(container, idle_ns, now, 0, 0, 0, whole))
             found += self._reported()
@@ -142,7 +141,7 @@ class Flows:
 
     def _swept_prefixes(self, ended: frozenset[int] = frozenset(), *, whole: bool = True) -> list[FlowCount]:
         """Counts of prefixes that changed, as for flows. Of containers that have ended: all of their own, as final."""
-        now, counts = _now(), []
+        now, counts = boot_ns(), []
         for key, value in self._prefixes.items():
             container, _, _, what = layout.PREFIX_KEY.unpack(key)
             count, _, last_ns, actor, *_ = layout.PREFIX.unpack(value)
@@ -186,7 +185,7 @@ class Flows:
         count, _, last_ns, actor, *_ = layout.PREFIX.unpack(value)
         pid, low = divmod(actor, _LARGEST)
         return FlowCount(
-            _now(), key, prefix.container, Session.STANDING, prefix.what >> 24, count, count - before, 0, last_ns, pid, low,
+            boot_ns(), key, prefix.container, Session.STANDING, prefix.what >> 24, count, count - before, 0, last_ns, pid, low,
             text, final=True,
         )  # fmt: skip
 
@@ -232,7 +231,3 @@ class Flows:
 def _owner(key: bytes) -> int:
     """The container at the beginning of a key."""
     return int.from_bytes(key[:8], "little")
-
-
-def _now() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

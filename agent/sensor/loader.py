@@ -24,7 +24,7 @@ from agent.sensor.prepare import Plan, Settings, load
 from agent.sensor.ring import Ring, Rings
 from agent.sensor.source import Channel, Tap
 
-_U32, _U64 = Struct("<I"), Struct("<Q")
+_U32 = Struct("<I")
 _HOST = "standing_host"
 _RINGS = {Channel.URGENT: "urgent", Channel.NOVELTY: "novelty"}
 
@@ -120,7 +120,7 @@ class Sensor:
 
     def read_ticks(self) -> int:
         """The kernel's count of ticks."""
-        return int.from_bytes(self.run("read_ticks", bytes(_U64.size))[1], "little")
+        return int.from_bytes(self.run("read_ticks", bytes(8))[1], "little")
 
     def set_ticks(self, tick_ns: int, began_ns: int) -> None:
         """See ticks.py. The length, which never changes, last: with it the programs begin to go by ticks."""

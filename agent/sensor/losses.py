@@ -4,12 +4,12 @@ Nothing is counted twice: what a container's budget counts is the container's; o
 nobody's (container 0).
 """
 
-import time
 from struct import Struct
 
 from agent.sensor import layout
 from agent.sensor.maps import Map
 from agent.sensor.reports import KINDS
+from agent.sensor.ticks import boot_ns
 from model.event import Gap
 
 _U64 = Struct("<Q")
@@ -35,7 +35,7 @@ class Losses:
         self._before: dict[tuple[int, int], tuple[int, ...]] = {}
         self._counted: dict[int, int] = {}
         self._ringed = 0  # what ended containers lost on a ring since the last read
-        self._read_ns = _now()
+        self._read_ns = boot_ns()
 
     def counters(self) -> dict[str, int]:
         """The sensor's own counters, summed over the CPUs, by name."""
@@ -53,14 +53,14 @@ class Losses:
 
     def read(self) -> list[Gap]:
         """What was lost since the last call."""
-        now, began = _now(), self._read_ns
+        now, began = boot_ns(), self._read_ns
         self._read_ns = now
         gaps, ringed = self._of_budgets(now, began)
         return [*gaps, *self._of_nobody(now, began, ringed)]
 
     def last(self, containers: frozenset[int]) -> list[Gap]:
         """What these lost since the last call; then they are forgotten: for when their budgets are removed."""
-        now, gaps = _now(), []
+        now, gaps = boot_ns(), []
         for key, value in self._budgets.items():
             if layout.BUDGET_KEY.unpack(key)[0] in containers:
                 gaps += self._difference(key, value, now, self._read_ns)
@@ -113,7 +113,3 @@ class Losses:
 
 def _on_rings(gaps: list[Gap]) -> int:
     return sum(gap.count for gap in gaps if gap.place == _PLACES["lost"])
-
-
-def _now() -> int:
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)

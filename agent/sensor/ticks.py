@@ -17,14 +17,15 @@ Read = Callable[[], int]
 Tell = Callable[[int, int], None]
 
 
-def _boot_ns() -> int:
+def boot_ns() -> int:
+    """Now, on the clock of the kernel's events."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 class Ticks:
     """`read` gives the kernel's count of ticks; `tell` takes a tick's length and the boot time at which tick 0 ended, ns."""
 
-    def __init__(self, read: Read, tell: Tell, now_ns: Read = _boot_ns) -> None:
+    def __init__(self, read: Read, tell: Tell, now_ns: Read = boot_ns) -> None:
         self._read, self._tell, self._now_ns = read, tell, now_ns
         self._first = self._look()
         self._tick_ns = 0

@@ -10,7 +10,7 @@ import msgspec
 
 from agent.outputs.lines import COLOURS, PLAIN, line_of
 from agent.outputs.reading import find, full_id, is_id
-from agent.policies import Policies
+from agent.policies import Policies, policies_of
 from agent.settings import Settings, SettingsError, load
 from agent.verbs.refusal import refused
 from model.explain import Explanation
@@ -38,8 +38,7 @@ def _explain(settings: Settings, record_id: str, *, as_json: bool) -> int:
     if record is None or entry is None:
         sys.stderr.write(f"vedette: no record {printable(record_id)} in {settings.log.folder}\nhint: {AN_ID}\n")
         return 1
-    policies = Policies([folder for folder in [settings.policies.folder] if folder.exists()])  # one that is named does
-    policies.load()
+    policies = policies_of(settings.policies.folder)
     for problem in policies.problems:
         sys.stderr.write(f"vedette: {problem}\n")
     explained = _explained(policies, record)

@@ -16,7 +16,7 @@ from agent.lifecycle import Nothing
 from agent.node.oci import Decision, State
 from agent.outputs.metrics import Metrics
 from agent.outputs.stamp import Clock
-from agent.policies import Policies
+from agent.policies import policies_of
 from agent.sensor.decode import Decoder
 from agent.sensor.recording import LOST, Recording, RecordingError
 from agent.sensor.reports import Reports
@@ -80,8 +80,7 @@ def _replay(file: Path, settings: Settings) -> int:
     first.close()
     place = Where(f"replay-{app.where(settings).agent}", header.boot, "replay")
     told = app.outputs(settings, place, Metrics(), clock=Clock(header.clock_offset_ns))
-    policies = Policies([folder for folder in [settings.policies.folder] if folder.exists()])  # one that is named does
-    policies.load()
+    policies = policies_of(settings.policies.folder)
     node = app.node(settings, header.boot, records, records.path_of)
     decoder, reports = Decoder(header.code_variables, node.name), Reports(node.name)
 

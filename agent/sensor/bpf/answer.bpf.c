@@ -39,10 +39,9 @@ int answer(struct answer_args *args)
 }
 
 /* One pass over the flows. A flow whose count changed since it was sent or reported is reported (see `whole`), and so is one that
- * was never taken by the log; what was seen once and is in the log says nothing new. A flow that was idle for `idle_ns` is retired: its
- * count word gets a bit,
- * so that a hit that comes in just then sees it and counts elsewhere. It is deleted by the next pass, when no program can still
- * hold a pointer to it. With `container`, only that container's flows, and all retired. */
+ * was never taken by the log; what was seen once and is in the log says nothing new. A flow that was idle for `idle_ns` is
+ * retired: its count word gets a bit, so that a hit that comes in just then sees it and counts elsewhere. It is deleted by the
+ * next pass, when no program can still hold a pointer to it. With `container`, only that container's flows, and all retired. */
 struct sweep_args {
 	u64 container; /* 0: all */
 	u64 idle_ns;

@@ -29,7 +29,7 @@ static __always_inline int stamped(u64 inode)
 	call = changing_call(task, regs);
 	if (!call)
 		return 0;
-	p = current_proc();
+	p = proc_of_current(task);
 	if (!p || p->by.session == SESSION_RUNTIME)
 		return 0;
 	c = bpf_task_storage_get(&changings, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);

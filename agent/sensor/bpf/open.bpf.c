@@ -1,4 +1,5 @@
 /* Files opened: open, openat, openat2, creat, open_by_handle_at, and their 32-bit forms. */
+#include "call.bpf.h"
 #include "open.bpf.h"
 
 #define NR_OPENAT2 437
@@ -15,18 +16,16 @@
 /* In a register, where nobody can change them; openat2's are in the program's memory, as another thread may leave them. */
 static __always_inline u64 flags_passed(struct pt_regs *regs, bool compat)
 {
-#define ARGUMENT(n) (compat ? compat_argument(regs, n) : argument(regs, n))
 	u64 nr = call_number(regs), flags = 0;
 
 	if (nr == NR_OPENAT2) {
-		if (bpf_probe_read_user(&flags, sizeof(flags), (void *)ARGUMENT(2)))
+		if (bpf_probe_read_user(&flags, sizeof(flags), (void *)argument_of(regs, 2, compat)))
 			count(COUNTER_READ_FAILED);
 		return flags;
 	}
 	if (nr == (compat ? COMPAT_NR_CREAT : NR_CREAT))
 		return O_TRUNC;
-	return nr == (compat ? COMPAT_NR_OPEN : NR_OPEN) ? ARGUMENT(1) : ARGUMENT(2);
-#undef ARGUMENT
+	return nr == (compat ? COMPAT_NR_OPEN : NR_OPEN) ? argument_of(regs, 1, compat) : argument_of(regs, 2, compat);
 }
 
 static __always_inline int opened_fd(struct task_struct *task, long fd, struct pt_regs *regs, bool compat)
