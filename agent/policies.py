@@ -67,7 +67,7 @@ def _text(file: Path) -> str:
 
 
 def policies_of(folder: Path) -> "Policies":
-    """Those of a folder as it is now, for a verb that needs no agent. None of a folder that isn't there: a default need not be."""
+    """Those of a folder as it is now, for a verb that needs no agent. A default folder need not exist: none of that."""
     policies = Policies([folder] if folder.exists() else [])
     policies.load()
     return policies
