@@ -61,11 +61,27 @@ def run(
 
 
 @app.command()
-def check(paths: Annotated[list[Path], typer.Argument(help="Policy files and folders.")], json: Json = False) -> None:
-    """Say everything that is wrong, or doubtful, in policies. Exit code 1 if a policy can't be used."""
+def check(
+    paths: Annotated[list[Path], typer.Argument(help="Policy files and folders.")],
+    image: Annotated[
+        Path | None, typer.Option(help="An unpacked image's folder: say which paths of rules are something else there.")
+    ] = None,
+    container: Annotated[
+        str | None, typer.Option(help="The same in a running container: its name, or how its id begins.")
+    ] = None,
+    settings: SettingsFile = None,
+    log: LogFolder = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    json: Json = False,
+) -> None:
+    """Say everything that is wrong, or doubtful, in policies.
+
+    Exit code 0: they can be used; 1: there are errors, or with --strict warnings; 2: the call is wrong.
+    """
+    from agent.verbs.check import At
     from agent.verbs.check import check as verb
 
-    raise typer.Exit(verb(paths, as_json=json))
+    raise typer.Exit(verb(paths, At(image, container, settings, log), as_json=json, strict=strict))
 
 
 @app.command()
