@@ -16,7 +16,7 @@ OBJECT := $(BPF)/sensor.$(MACHINE).o
 C_FILES = $(filter-out $(BPF)/sensor.h,$(wildcard $(BPF)/*.c $(BPF)/*.h tests/programs/*.c tests/programs/*.h))
 ARGS ?=
 FUZZ_S ?= 60
-TARGETS ?= policy kernel kernel_texts dns_answer runtime_files records recording text
+TARGETS ?= policy policy_test kernel kernel_texts dns_answer runtime_files records recording text
 
 RUN_PACKAGES := clang llvm libbpf-dev libbpf1/libbpf1t64
 DEMO_PACKAGES := runc busybox-static

@@ -84,6 +84,30 @@ def check(
     raise typer.Exit(verb(paths, At(image, container, settings, log), as_json=json, strict=strict))
 
 
+@app.command("test")
+def run_tests(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Test files, policy files and folders.", show_default=".")] = None,
+    json: Json = False,
+) -> None:
+    """Try policies: run the cases of each NAME.test.yaml against NAME.yaml beside it.
+
+    Exit code 0: each has the expected verdict; 1: one has another, or a file has errors; 2: the call is wrong.
+    """
+    from agent.verbs.trial import trial as verb
+
+    raise typer.Exit(verb(paths or [Path()], as_json=json))
+
+
+@app.command()
+def schema(
+    tests: Annotated[bool, typer.Option("--tests", help="Of test files, in place of policies.")] = False,
+) -> None:
+    """Print the JSON Schema of a policy, for editors."""
+    from agent.verbs.schema import schema as verb
+
+    raise typer.Exit(verb(tests=tests))
+
+
 @app.command()
 def explain(
     record: Annotated[str, typer.Argument(help="Id of a record or finding.")],

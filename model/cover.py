@@ -4,9 +4,11 @@ What is said to be covered is; what can't be told from names alone, or only seve
 """
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import fields
 
 from model.glob import Glob
 from model.policy import Network, PathRule, PeerRule, Rule, UnixRule
@@ -54,8 +56,13 @@ def _has_ends(name: str, head: str, tail: str) -> bool:
 
 def conditions(rule: Rule) -> tuple[tuple[str, Any], ...]:
     """What else a rule asks for beside path or address: a rule with conditions covers none that has others."""
-    fields = (name for name in rule.__struct_fields__ if name not in _KNOWN)
-    return tuple((name, value) for name in fields if (value := getattr(rule, name)) not in (None, "", (), False))
+    return tuple((name, value) for name, usual in _others(type(rule)) if (value := getattr(rule, name)) != usual)
+
+
+@cache
+def _others(kind: type[Rule]) -> tuple[tuple[str, Any], ...]:
+    """Fields that are conditions, and what they are where there is none."""
+    return tuple((field.name, field.default) for field in fields(kind) if field.name not in _KNOWN)
 
 
 def selects_all_of(wide: Selector, narrow: Selector) -> bool:
@@ -68,7 +75,8 @@ def _field_covers(wide: object, narrow: object) -> bool:
         return True
     if not isinstance(wide, tuple) or not isinstance(narrow, tuple):
         return False
-    return "*" in wide or "**" in wide or (bool(narrow) and set(narrow) <= set(wide))
+    alternatives = all(isinstance(one, str) for one in wide)  # else all of them must fit
+    return "*" in wide or "**" in wide or (alternatives and bool(narrow) and set(narrow) <= set(wide))
 
 
 class _Patterns(Struct):

@@ -42,10 +42,14 @@ def too_wide(verb: str, rule: Rule) -> Iterator[Doubt]:
     if what:
         hint = f"leave {verb} out, so that it is only recorded, or name what is needed"
         yield Code.EVERYTHING, f"{shown(rule.text)} allows every {what}", hint
-    elif (
-        isinstance(rule, PeerRule) and rule.network and rule.network.prefixlen < _NARROW[rule.network.version] and _any_port(rule)
-    ):
-        share = f"1 in {1 << rule.network.prefixlen} of all IPv{rule.network.version} addresses"
+    else:
+        yield from _broad(rule)
+
+
+def _broad(rule: Rule) -> Iterator[Doubt]:
+    peer = _unbounded_peer(rule)
+    if peer is not None and peer.network is not None and peer.network.prefixlen < _NARROW[peer.network.version]:
+        share = f"1 in {1 << peer.network.prefixlen} of all IPv{peer.network.version} addresses"
         hint = "name the networks that are needed, or the ports"
         yield Code.BROAD, f"{shown(rule.text)} allows {share}, on every port", hint
 
@@ -60,17 +64,19 @@ def _everything(verb: str, rule: Rule) -> str:
     if isinstance(rule, UnixRule):
         kind = "abstract unix socket" if rule.abstract else "unix socket"
         return kind if _is_anything(rule.glob) else ""
-    if _any_port(rule) and (rule.network is None or rule.network.prefixlen == 0):
-        return verb
-    return ""
+    peer = _unbounded_peer(rule)
+    return verb if peer is not None and (peer.network is None or peer.network.prefixlen == 0) else ""
 
 
 def _is_anything(glob: Glob | None) -> bool:
     return glob is not None and not glob.literal and all(map(glob.matches, _ANYTHING))
 
 
-def _any_port(rule: PeerRule) -> bool:
-    return not conditions(rule) and (not rule.ports or any(one.low <= 1 and one.high == 65535 for one in rule.ports))
+def _unbounded_peer(rule: Rule) -> PeerRule | None:
+    """A rule about addresses, on every port and under every condition."""
+    if not isinstance(rule, PeerRule) or conditions(rule):
+        return None
+    return rule if not rule.ports or any(one.low <= 1 and one.high == 65535 for one in rule.ports) else None
 
 
 def impossible(verb: str, rule: Rule, *, deny: bool) -> Doubt | None:
