@@ -63,7 +63,8 @@ def read(text: Text) -> list[Node]:
     except yaml.MarkedYAMLError as error:
         composer.problems.append(_syntax(text, error))
     except yaml.reader.ReaderError as error:
-        at = text.mark_at(error.position if isinstance(error.position, int) else 0)
+        before = text.text.encode()[: error.position]  # libyaml counts bytes
+        at = text.mark_at(len(before.decode(errors="ignore")))
         message = f"a character that YAML does not allow: {error.reason}"
         hint = "text is UTF-8 without control characters: is it another kind of file?"
         composer.problems.append(text.problem(at, message, hint, code=Code.SYNTAX))

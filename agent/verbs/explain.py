@@ -70,7 +70,7 @@ def _lines(record: Record | Finding | Note, explained: Explanation | None, width
         return
     yield from _wrapped(explained.why, width)
     if isinstance(record, Record) and record.verdict is not None and _differs(record.verdict, explained.verdict):
-        said = f"{record.verdict.outcome} {record.verdict.reason} {record.verdict.source}".rstrip()
+        said = f"{record.verdict.reason or record.verdict.outcome} {record.verdict.source}".rstrip()
         yield from _wrapped(f"the record says {said}: the policies were others then", width)
     for (verb, subject), rules in groupby(explained.tried, lambda one: (one.verb, one.subject)):
         yield ""

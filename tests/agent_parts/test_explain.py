@@ -66,7 +66,7 @@ def test_where_no_rule_matches_the_list_that_has_no_such_entry_is_named(folder: 
 
 def test_what_the_policies_then_said_is_told_where_they_say_something_else_now(folder: Path) -> None:
     told = explain(folder, open_("/etc/passwd"), verdict=ALLOWED).stdout
-    assert "the record says allowed allowed rules/web.yaml:5:3: the policies were others" in " ".join(told.split())
+    assert "the record says allowed rules/web.yaml:5:3: the policies were others" in " ".join(told.split())
 
 
 def test_what_no_policy_speaks_of_has_no_rules(folder: Path) -> None:
