@@ -38,13 +38,13 @@ def lint(policies: Sequence[Policy], texts: Mapping[str, str]) -> list[Problem]:
 
 
 def warner(texts: Mapping[str, str], found: list[Problem]) -> Warn:
-    """A function that adds a warning, with the quoted line."""
-    sources = {name: Text(text, name) for name, text in texts.items()}
+    """A function that adds a warning, with the quoted line. What stands in none of these texts is nobody's to mend here."""
+    sources = {text.name: text for text in (Text(text, name) for name, text in texts.items())}
 
     def warn(code: Code, source: str, message: str, hint: str) -> None:
-        name = source.rsplit(":", 2)[0]
-        text = sources.get(name) or Text("", name)
-        found.append(text.problem(text.mark_of(source), message, hint, "warning", code))
+        text = sources.get(source.rsplit(":", 2)[0])
+        if text is not None:
+            found.append(text.problem(text.mark_of(source), message, hint, "warning", code))
 
     return warn
 
@@ -170,6 +170,11 @@ def _lint_across(policies: Sequence[Policy], warn: Warn) -> None:
                 warn(Code.NO_EFFECT, rules.source, f"this list for {verb} has no effect: {shown(wide.id)} alerts", hint)
 
 
+def _is_baseline(policy: Policy) -> bool:
+    """Whether it steps back where another policy selects the container."""
+    return getattr(policy, "tier", "") == "baseline"
+
+
 def _nested(policies: Sequence[Policy]) -> Iterator[tuple[Policy, Policy]]:
     """Pairs of which the first one surely selects all that the second one does."""
     compared = 0
@@ -178,5 +183,5 @@ def _nested(policies: Sequence[Policy]) -> Iterator[tuple[Policy, Policy]]:
             compared += 1
             if compared > PAIRS:
                 return
-            if wide is not narrow and selects_all_of(wide.selector, narrow.selector):
+            if wide is not narrow and not _is_baseline(wide) and selects_all_of(wide.selector, narrow.selector):
                 yield wide, narrow

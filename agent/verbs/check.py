@@ -9,12 +9,15 @@ from msgspec import Struct
 
 from agent.policies import files_of, read
 from agent.settings import SettingsError, load
+from agent.texts import text_of
 from agent.verbs.places import PlaceError, container, in_container, in_image
 from agent.verbs.refusal import refused
 from model.elsewhere import elsewhere, paths_of
 from model.lint import lint
 from model.policy import Policy
-from model.problem import Problem
+from model.problem import PolicyError, Problem
+from model.testing import ENDING, parse
+from model.text import printable
 
 HOLDS = "policies are *.yaml files; those in a folder `examples` and *.test.yaml are left out"
 
@@ -39,7 +42,8 @@ def check(paths: Sequence[Path], at: At, *, as_json: bool, strict: bool) -> int:
         return refused(f"no such file or folder: {', '.join(missing)}", "is the name right?")
     if not files:
         return refused(f"no policy file in {', '.join(map(str, paths))}", HOLDS)
-    policies, problems, texts = read(paths)
+    policies, problems, texts = read(file for file in files if not is_test(file))
+    problems += [problem for file in files if is_test(file) for problem in problems_of(file)]
     try:
         warnings = lint(policies, texts) + _elsewhere(policies, texts, at)
     except PlaceError as error:
@@ -58,8 +62,27 @@ def _elsewhere(policies: Sequence[Policy], texts: Mapping[str, str], at: At) -> 
         found += elsewhere(policies, texts, in_image(at.image, paths_of(policies)), str(at.image))
     if at.container is not None:
         it = container(load(at.settings, overrides={"log.folder": at.log}).log.folder, at.container)
-        found += elsewhere(policies, texts, in_container(it, paths_of(policies)), f"container {it.name or it.id}")
+        concerned = [policy for policy in policies if it.is_selected_by(policy)]
+        if not concerned:
+            raise PlaceError(
+                f"no policy here selects {printable(it.name or it.id)}", f"its image is {printable(it.image) or 'not known'}"
+            )
+        found += elsewhere(concerned, texts, in_container(it, paths_of(concerned)), f"container {printable(it.name or it.id)}")
     return found
+
+
+def is_test(file: Path) -> bool:
+    """Whether a file that was named is one of tests: then its form is checked. `vedette test` runs it."""
+    return file.name.endswith(ENDING)
+
+
+def problems_of(file: Path) -> list[Problem]:
+    """What is wrong in a test file."""
+    try:
+        parse(text_of(file), str(file))
+    except PolicyError as error:
+        return list(error.problems)
+    return []
 
 
 def tell(problems: Sequence[Problem], summary: str, *, as_json: bool) -> None:

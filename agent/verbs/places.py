@@ -19,6 +19,8 @@ from agent.node.resolve import find
 from agent.node.worker import Job, Result, Worker
 from agent.status import is_running, read_status
 from model.elsewhere import Place
+from model.origin import Container, Pod
+from model.policy import Policy
 from model.text import from_bytes, printable
 
 DEADLINE_S = 5.0
@@ -40,6 +42,12 @@ class Running(Struct, frozen=True):
     id: str
     image: str
     cgroup: str  # its path in the hierarchy
+
+    def is_selected_by(self, policy: Policy) -> bool:
+        """Whether a policy is for it. Its pod is not in the status: of a policy's namespace it is believed to be."""
+        namespace = policy.selector.namespace
+        pod = Pod("", namespace, "") if namespace else None
+        return policy.selects(Container(0, self.cgroup, self.id, self.name, self.image, "", pod=pod))
 
 
 def in_image(folder: Path, paths: Sequence[str]) -> dict[str, Place]:

@@ -12,6 +12,7 @@ from agent.__main__ import app
 from agent.status import FILE
 from agent.texts import FILE_BYTES
 from agent.verbs.places import PlaceError, Running, container, in_container
+from model.policy import parse
 from model.problem import Code
 from tests.model.test_lint import document
 
@@ -130,6 +131,29 @@ def test_a_container_is_found_by_its_name_or_the_begin_of_its_id(log: Path, name
 def test_a_name_that_fits_none_or_several_is_refused(log: Path, name: str, message: str) -> None:
     with pytest.raises(PlaceError, match=message):
         container(log, name)
+
+
+@pytest.mark.parametrize(
+    ("select", "selected"),
+    [("{containers: {names: [web]}}", True), ("{images: [nginx]}", True), ("{images: [redis]}", False)],
+)
+@pytest.mark.parametrize("namespace", ["", ", namespace: shop"])
+def test_a_policy_is_for_a_container_whatever_its_namespace(select: str, selected: bool, namespace: str) -> None:
+    text = document("exec: {allow: []}", select=select).replace("{name: p}", f"{{name: p{namespace}}}")
+    assert Running("web", "1", "nginx:1.27", "/a").is_selected_by(parse(text, "p.yaml")[0]) is selected
+
+
+def test_a_container_that_no_policy_selects_is_a_wrong_call(folder: Path, log: Path) -> None:
+    (folder / "redis.yaml").write_text(document("exec: {allow: []}", select="{images: [redis]}"))
+    told = check(folder / "redis.yaml", "--container", "web", "--log", log)
+    assert (told.exit_code, told.stderr) == (2, "vedette: no policy here selects web\nhint: its image is nginx\n")
+
+
+def test_a_test_file_that_is_named_is_checked_for_its_form(folder: Path) -> None:
+    (folder / "good.test.yaml").write_text("cases: [{exec: /a, expect: alowed}]")
+    told = check(folder / "good.yaml", folder / "good.test.yaml")
+    assert told.exit_code == 1
+    assert "good.test.yaml:1:28: " in told.stdout
 
 
 def test_a_container_without_a_process_is_told() -> None:
