@@ -58,6 +58,7 @@ fuzz: ## let atheris loose on every parser, FUZZ_S=60 seconds each
 	for target in $(TARGETS); do
 		echo "· $$target"
 		mkdir -p "build/fuzz/$$target"
+		[[ $$target != policy* ]] || cp rules/*.yaml rules/examples/*.yaml "build/fuzz/$$target" # to begin with
 		.venv-fuzz/bin/python -m tests.fuzz.fuzz "$$target" -max_total_time=$(FUZZ_S) -max_len=8192 -verbosity=0 "build/fuzz/$$target"
 	done
 
