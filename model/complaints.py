@@ -18,7 +18,7 @@ from model.document import (
     SpecShape,
 )
 from model.positions import Node
-from model.problem import Mark, Problem, Text, nearest, shown
+from model.problem import Code, Mark, Problem, Text, nearest, shown
 
 _KINDS = {
     "string_type": "text",
@@ -58,7 +58,7 @@ def _problem(detail: ErrorDetails, document: Node, text: Text, named: Named) -> 
     if kind == "extra_forbidden":
         return _unknown_field(place, document, text, named)
     if kind == "missing":
-        return text.problem(_named(document, place), f'{named(place[:-1])[0]} needs a field "{place[-1]}"')
+        return text.problem(_named(document, place), f'{named(place[:-1])[0]} needs a field "{place[-1]}"', code=Code.MISSING)
     if kind == "too_short":
         return text.problem(_named(document, place), f'"{_field(place)}" is an empty list', "leave it out, or name at least one")
     if kind == "literal_error":
@@ -80,7 +80,7 @@ def _unknown_field(place: Place, document: Node, text: Text, named: Named) -> Pr
     mark = document.find(above).keys.get(name) or document.find(above).mark
     takes = f"{label} takes: {', '.join(fields)}"
     hint = "  ".join(filter(None, (nearest(name, fields), takes)))
-    return text.problem(mark, f"unknown field {shown(name)} in {label}", hint)
+    return text.problem(mark, f"unknown field {shown(name)} in {label}", hint, code=Code.UNKNOWN)
 
 
 def _named(document: Node, place: tuple[int | str, ...]) -> Mark:

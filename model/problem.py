@@ -25,7 +25,9 @@ class Code(StrEnum):
     TOO_LARGE = "text.bounds"  # larger, deeper, or with more values or aliases than is read
     SYNTAX = "text.syntax"  # not YAML, or YAML that is not used here: tags, names that are no words
     DUPLICATE = "text.duplicate"  # a field stands there twice
-    INVALID = "invalid"  # an unknown field, a missing one, or a value that can't be
+    UNKNOWN = "field.unknown"  # there is no such field
+    MISSING = "field.missing"  # a field that must be there is not
+    INVALID = "value.invalid"  # a value that can't be
     TEST_FAILED = "test.failed"  # a case of a test file has another verdict than it expects
     SAME_NAME = "policy.same_name"  # two policies of one name: their rules can't be told apart
     NO_RULES = "policy.no_rules"  # it judges nothing

@@ -141,8 +141,8 @@ def identified(layer: str, path: str, limit: int) -> dict[str, Any]:
     return {"id": (device, found.st_ino, generation, found.st_ctime_ns), "sha256": digest}
 
 
-def resolved(folder: str, paths: list[str]) -> list[tuple[str, bool, int, int]]:
-    """Where each path leads inside this root: `resolve.Found`. A path with too many links is kept.
+def resolved(folder: str, paths: list[str]) -> list[tuple[str, bool, int, int] | None]:
+    """Where each path leads inside this root: `resolve.Found`. None where that can't be told: too many links, no right to look.
 
     Raises OSError where the folder itself can't be opened.
     """
@@ -153,11 +153,11 @@ def resolved(folder: str, paths: list[str]) -> list[tuple[str, bool, int, int]]:
         os.close(root)
 
 
-def _found(root: int, path: str) -> tuple[str, bool, int, int]:
+def _found(root: int, path: str) -> tuple[str, bool, int, int] | None:
     try:
         return find(root, path)
     except OSError:
-        return path, False, 0, 0
+        return None
 
 
 def answer(request: dict[str, Any]) -> bytes:

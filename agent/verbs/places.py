@@ -104,8 +104,8 @@ def in_container(one: Running, paths: Sequence[str]) -> dict[str, Place]:
     for result in results:
         if result.content is None:
             raise PlaceError(f"{name}: its files can't be looked at: {printable(result.error)}", "run it as root; or use --image")
-        found = json.loads(result.content)
-        places |= {path: Place(_readable(at), exists) for path, (at, exists, *_) in zip(result.key, found, strict=True)}
+        found = zip(result.key, json.loads(result.content), strict=True)
+        places |= {path: Place(_readable(one[0]), one[1]) for path, one in found if one is not None}
     return places
 
 

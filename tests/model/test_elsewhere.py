@@ -57,6 +57,7 @@ def test_a_program_that_the_image_does_not_have_is_told() -> None:
         "exec: {allow: [/usr/bin/dash, image]}",
         "exec: {allow: [/bin/sh, /usr/bin/dash]}",
         "exec: {allow: [{path: /usr/sbin/ngnix, from: [volume]}]}",
+        "exec: {deny: [/usr/sbin/ngnix]}",
         "read: {deny: [/**, /*/x, /proc/self/exe]}",
         "egress: {allow: ['unix:/var/run/nscd/socket', 'unix:@/bin/sh', 10.0.0.0/8]}",
     ],

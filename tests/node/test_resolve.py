@@ -169,6 +169,6 @@ def test_the_worker_resolves_in_a_process_of_its_own(image: Path) -> None:
         (result,) = wait(worker)
         assert result.content is not None, result.error
         found = json.loads(result.content)
-        assert [one[:2] for one in found] == [["/usr/bin/dash", True], ["/opt/loop", False]]
+        assert [one and one[:2] for one in found] == [["/usr/bin/dash", True], None]
     finally:
         worker.close()
