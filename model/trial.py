@@ -6,6 +6,17 @@ from operator import or_
 
 from msgspec import Struct
 
+from model.cases import (
+    AcceptShape,
+    ChangeShape,
+    ConnectShape,
+    ExecShape,
+    FileShape,
+    ListenShape,
+    OpenShape,
+    WhoShape,
+    split_peer,
+)
 from model.document import LAYERS, ports
 from model.event import (
     Access,
@@ -30,18 +41,7 @@ from model.judge import compile  # noqa: A004 - that's what it does
 from model.origin import Container, Origin, Pod
 from model.policy import Policy
 from model.problem import Code, Problem, shown
-from model.testing import (
-    AcceptShape,
-    Case,
-    ChangeShape,
-    ConnectShape,
-    ExecShape,
-    FileShape,
-    ListenShape,
-    OpenShape,
-    WhoShape,
-    split_peer,
-)
+from model.testing import Case
 from model.text import from_bytes
 
 _CGROUP = 7

@@ -3,9 +3,9 @@
 import json
 import sys
 
+from model.cases import GroupShape
 from model.document import DocumentShape
 from model.schema import schema_of
-from model.testing import GroupShape
 
 
 def schema(*, tests: bool) -> int:

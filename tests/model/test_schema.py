@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator
 
+from model.cases import GroupShape
 from model.document import DocumentShape
 from model.positions import Plain, read
 from model.problem import Text
 from model.schema import DRAFT, schema_of
-from model.testing import GroupShape
 from tests.model.strategies import VERBS, lists, text_of
 from tests.model.test_lint import document
 from tests.model.test_policy import WEB
@@ -25,7 +25,7 @@ EXAMPLES = [*FILES, *sorted((ROOT / "demo/rules").glob("*.yaml")), *sorted((ROOT
 
 def refused(text: str, schema: dict[str, Any]) -> list[str]:
     """What the schema says against each document, as an editor reads it: words, never numbers or dates."""
-    validator = Draft202012Validator(schema)
+    validator = Draft7Validator(schema)
     return [error.message for one in read(Text(text, "x")) for error in validator.iter_errors(as_an_editor(one.plain()))]
 
 
@@ -43,7 +43,7 @@ def as_an_editor(value: Plain) -> object:
 @pytest.mark.parametrize("schema", [POLICY, TEST], ids=["policy", "test"])
 def test_it_is_a_schema_of_the_draft_that_it_names(schema: dict[str, Any]) -> None:
     assert schema["$schema"] == DRAFT
-    Draft202012Validator.check_schema(schema)
+    Draft7Validator.check_schema(schema)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)

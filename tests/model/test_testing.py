@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from model.cases import EVENTS
 from model.event import Access, Change, Direction, Exec, Flag, Layer, Load, Net, Open, Operation, Protocol, Session, Unix
 from model.problem import Code, PolicyError, Problem
-from model.testing import EVENTS, Case, parse
+from model.testing import Case, parse
 from model.trial import Failure, container_of, event_of, run
 from tests.model.builders import policy
 from tests.model.test_policy import BOMBS
