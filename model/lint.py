@@ -5,7 +5,6 @@ on rules together, or on containers that are not known, is not said. Cost: linea
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import pairwise
 
 from msgspec.structs import replace
 
@@ -128,12 +127,20 @@ def _lint_ports(rules: Sequence[PeerRule], warn: Warn) -> None:
         for one in rule.ports:
             tables.setdefault((rule.network, one.protocol, conditions(rule)), []).append((one, rule))
     for table in tables.values():
-        for (before, first), (one, rule) in pairwise(sorted(table, key=lambda row: (row[0].low, row[0].high))):
-            inside = first is not rule and (_holds(before, one) or _holds(one, before))
-            if one.low <= before.high and not inside:
-                ports = f"{one.low}-{min(before.high, one.high)}" if min(before.high, one.high) > one.low else f"{one.low}"
-                message = f"{shown(rule.text)} has port {ports}/{one.protocol.name.lower()} a second time"
-                warn(Code.OVERLAP, rule.source, message, f"the first one is at {first.source}")
+        _lint_overlaps(sorted(table, key=lambda row: (row[0].low, row[0].high)), warn)
+
+
+def _lint_overlaps(rows: Sequence[tuple[Ports, PeerRule]], warn: Warn) -> None:
+    furthest, first = rows[0]
+    for one, rule in rows[1:]:
+        inside = first is not rule and (_holds(furthest, one) or _holds(one, furthest))
+        if one.low <= furthest.high and not inside:
+            high = min(furthest.high, one.high)
+            ports = f"{one.low}-{high}" if high > one.low else f"{one.low}"
+            message = f"{shown(rule.text)} has port {ports}/{one.protocol.name.lower()} a second time"
+            warn(Code.OVERLAP, rule.source, message, f"the first one is at {first.source}")
+        if one.high > furthest.high:
+            furthest, first = one, rule
 
 
 def _holds(wide: Ports, narrow: Ports) -> bool:

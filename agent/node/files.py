@@ -142,13 +142,20 @@ def identified(layer: str, path: str, limit: int) -> dict[str, Any]:
 
 
 def resolved(folder: str, paths: list[str]) -> list[tuple[str, bool, int, int] | None]:
-    """Where each path leads inside this root: `resolve.Found`. None where that can't be told: too many links, no right to look.
+    """Where each path leads inside this root: `resolve.Found`. None where that can't be told.
 
-    Raises OSError where the folder itself can't be opened.
+    So with too many links, without the right to look, or without room in the answer: who fills the folder chooses how long the
+    names are. Raises OSError where the folder itself can't be opened.
     """
     root = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    room = MESSAGE - 64 * len(paths)
     try:
-        return [_found(root, path) for path in paths]
+        answers = []
+        for path in paths:
+            found = _found(root, path)
+            room -= len(json.dumps(found))
+            answers.append(found if room > 0 else None)
+        return answers
     finally:
         os.close(root)
 

@@ -24,7 +24,7 @@ from model.policy import Policy
 from model.text import from_bytes, printable
 
 DEADLINE_S = 5.0
-_AT_ONCE = 64  # paths of one job
+_AT_ONCE = 6  # paths of one job: of the longest ones, one message of JSON holds no more
 
 
 class PlaceError(Exception):
@@ -112,9 +112,9 @@ def in_container(one: Running, paths: Sequence[str]) -> dict[str, Place]:
 def _ask(root: str, paths: Sequence[str]) -> list[Result]:
     worker = Worker(time.monotonic)
     try:
-        parts = [tuple(paths[start : start + _AT_ONCE]) for start in range(0, len(paths), _AT_ONCE)]
         results: list[Result] = []
-        for part in parts:
+        for start in range(0, len(paths), _AT_ONCE):
+            part = tuple(paths[start : start + _AT_ONCE])
             worker.submit(Job(part, {"do": "resolve", "root": root, "paths": part}, DEADLINE_S))
             results += _answers(worker)
         return results

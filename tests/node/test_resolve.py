@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.node.files import MESSAGE, resolved
 from agent.node.resolve import DEEPEST, LINKS, Found, find, resolve
 from agent.node.worker import Job, Worker
 from tests.node.test_worker import wait
@@ -160,6 +161,16 @@ def by_the_kernel(image: Path, root: int, path: str) -> str | None:
         return "/" + str(Path(f"/proc/self/fd/{fd}").readlink()).removeprefix(str(image)).lstrip("/")
     finally:
         os.close(fd)
+
+
+def test_who_chooses_long_names_gets_no_answer_and_takes_none_from_others(image: Path) -> None:
+    folder = "/".join("\x01" * 250 for _ in range(16))
+    for number in range(20):
+        (image / f"opt/l{number}").symlink_to(folder[number:])
+    found = resolved(str(image), ["/bin/sh", *(f"/opt/l{number}" for number in range(20))])
+    assert found[0] is not None
+    assert found[-1] is None
+    assert len(json.dumps(found)) < MESSAGE
 
 
 def test_the_worker_resolves_in_a_process_of_its_own(image: Path) -> None:
