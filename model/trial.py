@@ -79,7 +79,7 @@ def run(policies: Sequence[Policy], case: Case) -> Failure | None:
     expected = {name: value for name, value in case.shape.expect.model_dump().items() if value is not None}
     got = _got(told)
     rule = expected.get("rule")
-    if rule is not None and (rule in _decisive(told) or told.verdict.rule.startswith(f"{rule}/")):
+    if rule is not None and _is_decisive(rule, told):
         expected["rule"] = got["rule"]
     if all(got[name] == value for name, value in expected.items()):
         return None
@@ -109,6 +109,11 @@ def _got(told: Explanation) -> dict[str, str]:
         "verdict": str(verdict.outcome), "reason": str(verdict.reason), "mode": str(verdict.mode),
         "severity": str(verdict.severity), "rule": rule,
     }  # fmt: skip
+
+
+def _is_decisive(rule: str, told: Explanation) -> bool:
+    """Whether this is how the decisive rule is written, or its id, or the beginning of either up to the end of a word."""
+    return any(f"{one} ".startswith(f"{rule} ") for one in _decisive(told)) or told.verdict.rule.startswith(f"{rule}/")
 
 
 def _decisive(told: Explanation) -> tuple[str, str]:

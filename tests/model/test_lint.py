@@ -64,7 +64,7 @@ def warnings(lines: str) -> list[str]:
         ("listen: {allow: [80/tcp, 1-1024/tcp]}", '"80/tcp" says nothing that "1-1024/tcp" does not'),
         ("listen: {allow: [80-90/tcp, 85-99/tcp]}", '"85-99/tcp" has port 85-90/tcp a second time'),
         ("listen: {allow: [1-100/tcp, 5-6/tcp, 50-200/tcp]}", '"50-200/tcp" has port 50-100/tcp a second time'),
-        ("listen: {allow: [{address: 127.0.0.1, ports: [80/tcp, 70-80/tcp]}]}", '"127.0.0.1 80/tcp, 70-80/tcp" has port 80'),
+        ("listen: {allow: [{address: 127.0.0.1, ports: [70-80/tcp, 80/tcp]}]}", '"127.0.0.1 70-80/tcp, 80/tcp" has port 80'),
     ],
 )  # fmt: skip
 def test_it_is_warned_of(lines: str, message: str) -> None:

@@ -102,7 +102,7 @@ SHADOW = policy("read: {deny: [/etc/**]}\nexec: {allow: [image]}")
     "expect",
     [
         "violation", "read.denied", "{reason: read.denied, mode: alert, severity: high}", "{rule: /etc/**}",
-        "{rule: p/read/deny}", "{verdict: violation, rule: p/read}",
+        "{rule: p/read/deny}", "{rule: '/etc/**'}", "{verdict: violation, rule: p/read}",
     ],
 )  # fmt: skip
 def test_a_case_whose_verdict_is_as_expected_passes(expect: str) -> None:
@@ -199,3 +199,9 @@ def test_any_text_is_a_test_file_or_a_list_of_problems(text: str) -> None:
     else:
         told = f"p.test.yaml:{[event_of(one) for group in groups for one in group.cases]}"
     assert told.startswith("p.test.yaml:")
+
+
+def test_of_a_rule_with_ports_or_layers_the_first_word_is_enough() -> None:
+    web = policy("egress: {allow: [{to: 10.0.0.0/8, ports: [443/tcp, 53/udp]}]}")
+    assert run([web], case("connect: 10.0.0.1:443/tcp", "{verdict: allowed, rule: 10.0.0.0/8}")) is None
+    assert run([web], case("connect: 10.0.0.1:443/tcp", "{verdict: allowed, rule: 10.0.0.0}")) is not None
