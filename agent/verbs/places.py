@@ -92,7 +92,10 @@ def _running(one: dict[str, Any]) -> Running:
 
 
 def in_container(one: Running, paths: Sequence[str]) -> dict[str, Place]:
-    """Where each path leads in this container. Raises PlaceError, also where the container ended meanwhile."""
+    """Where each path leads in the root of this container's first process. Raises PlaceError, also where it ended meanwhile.
+
+    The workload can move that root (chroot): good for advice, not for a verdict.
+    """
     name = printable(one.name or one.id)
     pid = _first_process(one.cgroup)
     if not pid:

@@ -1,5 +1,7 @@
 """Test files of policies: what a case says becomes the event that the kernel would report; every mistake in it is told."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from model.testing import Case, parse
 from model.trial import Failure, container_of, event_of, run
 from tests.model.builders import policy
 from tests.model.test_policy import BOMBS
+from tests.project.tree import ROOT
 
 
 def case(event: str, expect: str = "allowed", more: str = "") -> Case:
@@ -205,3 +208,10 @@ def test_of_a_rule_with_ports_or_layers_the_first_word_is_enough() -> None:
     web = policy("egress: {allow: [{to: 10.0.0.0/8, ports: [443/tcp, 53/udp]}]}")
     assert run([web], case("connect: 10.0.0.1:443/tcp", "{verdict: allowed, rule: 10.0.0.0/8}")) is None
     assert run([web], case("connect: 10.0.0.1:443/tcp", "{verdict: allowed, rule: 10.0.0.0}")) is not None
+
+
+def test_the_example_in_the_docs_is_a_test_file() -> None:
+    page = (ROOT / "docs/how-to/check-and-test.md").read_text()
+    (example,) = re.findall(r"^```yaml\n(container:.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (group,) = parse(example, "web.test.yaml")
+    assert [one.kind for one in group.cases] == ["exec", "exec", "open", "connect"]
