@@ -61,11 +61,51 @@ def run(
 
 
 @app.command()
-def check(paths: Annotated[list[Path], typer.Argument(help="Policy files and folders.")], json: Json = False) -> None:
-    """Say everything that is wrong, or doubtful, in policies. Exit code 1 if a policy can't be used."""
+def check(
+    paths: Annotated[list[Path], typer.Argument(help="Policy files and folders.")],
+    image: Annotated[
+        Path | None, typer.Option(help="An unpacked image's folder: say which paths of rules are something else there.")
+    ] = None,
+    container: Annotated[
+        str | None, typer.Option(help="The same in a running container: its name, or how its id begins.")
+    ] = None,
+    settings: SettingsFile = None,
+    log: LogFolder = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    json: Json = False,
+) -> None:
+    """Say everything that is wrong, or doubtful, in policies.
+
+    Exit code 0: they can be used; 1: there are errors, or with --strict warnings; 2: the call is wrong.
+    """
+    from agent.verbs.check import At
     from agent.verbs.check import check as verb
 
-    raise typer.Exit(verb(paths, as_json=json))
+    raise typer.Exit(verb(paths, At(image, container, settings, log), as_json=json, strict=strict))
+
+
+@app.command("test")
+def run_tests(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Test files, policy files and folders.", show_default=".")] = None,
+    json: Json = False,
+) -> None:
+    """Try policies: run the cases of each NAME.test.yaml against NAME.yaml beside it.
+
+    Exit code 0: each has the expected verdict; 1: one has another, or a file has errors; 2: the call is wrong.
+    """
+    from agent.verbs.trial import trial as verb
+
+    raise typer.Exit(verb(paths or [Path()], as_json=json))
+
+
+@app.command()
+def schema(
+    tests: Annotated[bool, typer.Option("--tests", help="Of test files, in place of policies.")] = False,
+) -> None:
+    """Print the JSON Schema of a policy, for editors."""
+    from agent.verbs.schema import schema as verb
+
+    raise typer.Exit(verb(tests=tests))
 
 
 @app.command()

@@ -22,7 +22,8 @@ from msgspec import Struct
 from agent.node import files
 
 _HEADER = struct.Struct("<QB")
-_PROGRAM = str(Path(files.__file__))
+_ROOT = str(Path(files.__file__).parents[2])  # what holds the package; behind the standard library, so it hides nothing of it
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from agent.node.files import main; main()"
 _REST_S = 10.0  # without a job until the process ends: it holds 16 MiB, and the next one starts in some 50 ms
 _STUCK = 4  # killed processes that the kernel can't end yet: more aren't started
 
@@ -153,7 +154,7 @@ class Worker:
         self.kills += 1
 
     def _start(self) -> None:
-        command = [sys.executable, "-I", "-S", _PROGRAM, str(self._theirs.fileno())]
+        command = [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT, str(self._theirs.fileno())]
         self._process = subprocess.Popen(command, pass_fds=[self._theirs.fileno()], stdin=subprocess.DEVNULL, env={})
 
     def _kill(self) -> None:

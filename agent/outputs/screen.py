@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections import deque
+from io import TextIOWrapper
 from operator import attrgetter
 from threading import Event, Thread
 from typing import Final, TextIO, TypeAlias
@@ -31,6 +32,8 @@ class Screen:
 
     def __init__(self, stream: TextIO, style: Style | None, width: int | None = None) -> None:
         self._stream, self._style = stream, style
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name may have letters that the terminal's encoding lacks
         self._given_width = width if width or stream.isatty() or "COLUMNS" in os.environ else ENDLESS
         self._width, self._measured_s = self._given_width or 100, float("-inf")
         self._encode = msgspec.json.Encoder().encode

@@ -169,6 +169,14 @@ def test_a_file_or_pipe_has_no_width_that_would_cut_a_line(monkeypatch: pytest.M
     assert stream.getvalue().endswith(f"  {path}\n")
 
 
+def test_a_name_that_the_terminals_encoding_lacks_is_shown_all_the_same() -> None:
+    raw = io.BytesIO()
+    screen = Screen(io.TextIOWrapper(raw, encoding="ascii"), PLAIN)
+    screen.write(stamp().record(open_("/日本"), origin(), None))
+    screen.close()
+    assert b"/\\u65e5\\u672c" in raw.getvalue()
+
+
 def test_who_comes_in_from_outside_is_told_where_it_enters() -> None:
     entered = exec_(session=Session.EXEC)
     assert "(from outside)" in line_of(stamp().record(entered, origin(lineage=()), None), PLAIN, WIDTH)
