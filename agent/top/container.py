@@ -44,8 +44,7 @@ class Seen:
     def __init__(self, key: str, container: Container | None, rates: Rates) -> None:
         self.key, self.rates = key, rates
         self.cgroup = container.cgroup if container else 0
-        self.name = label(container) if container else key
-        self.image = image_name(container.image) if container else ""
+        self.name, self.image, self._id = key, "", ""
         self.last_ns = 0
         self.processes = Processes()
         self.lost: Counter[str] = Counter()
@@ -59,6 +58,8 @@ class Seen:
     def see(self, record: Record) -> None:
         """One record of it."""
         event, process = record.event, record.origin.process if record.origin else None
+        if record.origin is not None and record.origin.container.id != self._id:
+            self._identify(record.origin.container)
         count(self.rates, event)
         self.last_ns = max(self.last_ns, event.time_ns)
         if process is not None and type(event) is Exit:
@@ -68,6 +69,10 @@ class Seen:
         look = _LOOKS.get(type(event))
         if look:
             look(self, record, event)
+
+    def _identify(self, container: Container) -> None:
+        """Its runtime's record may be found only after it has done something."""
+        self.name, self.image, self._id = label(container), image_name(container.image), container.id
 
     def tell(self, finding: Finding) -> None:
         """A finding of it. One that ends a window has the window's whole count."""
