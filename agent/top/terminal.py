@@ -14,13 +14,14 @@ import termios
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType, TracebackType
-from typing import Final, Self, TextIO
+from typing import Final, Self, TextIO, cast
 
 from rich.console import Console, ConsoleDimensions
 from rich.live import Live
 from rich.text import Text
 
 from agent.top.keys import names
+from agent.top.line import Line
 from agent.top.pen import Size
 
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -33,7 +34,8 @@ class Terminal:
 
     def __init__(self, stdin: TextIO, stdout: TextIO) -> None:
         self._fd = stdin.fileno()
-        self._console = Console(file=stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._line = Line(stdout)
+        self._console = Console(file=cast("TextIO", self._line), highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._out = stdout.fileno()
         self._live = Live(console=self._console, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
         self._made = ExitStack()
@@ -42,6 +44,7 @@ class Terminal:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:  # what fails half-way is undone
+            stack.callback(self._line.close)
             self._wake = stack.enter_context(_waking())
             for number in (*ENDING, signal.SIGWINCH, signal.SIGTSTP):
                 stack.callback(signal.signal, number, signal.signal(number, self._signalled))
@@ -106,9 +109,10 @@ class Terminal:
         self._live.start()
 
     def _give_back(self) -> None:
-        """The mode first: that never waits, while a terminal that nobody reads takes no more text."""
+        """The mode first. What a terminal that stands still has not shown gives way, so that there is room for the rest."""
         with suppress(termios.error):
             termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
+            self._line.make_room()
         with suppress(OSError):
             self._live.stop()
 

@@ -12,6 +12,7 @@ import termios
 import time
 import unicodedata
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -19,6 +20,7 @@ from tests.containers.programs import PROJECT
 
 PATIENCE_S = 20.0
 PIECE = re.compile(r"\x1b\[(\??[\d;]*)([A-Za-z])|\r|\n|[^\x00-\x1f\x7f-\x9f]")
+OTHER_SCREEN, OWN_SCREEN, CURSOR, NO_CURSOR = b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?25l"
 HOME = "\x1b[H"  # how a frame begins
 MODES = {"?1049": "other_screen", "?25": "cursor"}
 
@@ -141,6 +143,24 @@ class Seat:
         while not true():
             assert time.monotonic() < deadline, "not on the screen in time:\n" + "\n".join(self.screen.lines)
             self._read(0.1)
+
+    def fill(self) -> None:
+        """Nobody reads any more, until there is no room for another byte."""
+        ends = os.open(f"/proc/self/fd/{self.theirs}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(ends, b" ")
+        os.close(ends)
+
+    def ends_unread(self) -> int:
+        """Its exit code, while nobody reads what it writes; that is read only then."""
+        code = self.process.wait(PATIENCE_S)
+        self._skip, self._skipped = 1 << 30, ""  # what was cut off somewhere is no frame
+        while self._read(0.05):
+            pass
+        self.screen.other_screen = self.raw.rfind(OTHER_SCREEN) > self.raw.rfind(OWN_SCREEN)
+        self.screen.cursor = self.raw.rfind(CURSOR) > self.raw.rfind(NO_CURSOR)
+        return code
 
     def shows(self, *texts: str) -> None:
         """Until all of them are on it."""

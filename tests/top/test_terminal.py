@@ -131,6 +131,16 @@ def test_it_ends_when_its_terminal_is_gone(log: Path) -> None:
         seat._ours = os.open(os.devnull, os.O_RDONLY)
 
 
+@pytest.mark.parametrize("how", ["SIGTERM", "q"])
+def test_it_ends_also_when_its_terminal_stands_still_and_gives_it_back(log: Path, how: str) -> None:
+    with Seat("top", "--log", str(log), size=(200, 60)) as seat:
+        seat.shows("web")
+        seat.fill()
+        seat.press("q") if how == "q" else seat.process.terminate()
+        assert seat.ends_unread() == 0
+        assert seat.is_as_before()
+
+
 def test_colours_are_left_out_where_they_are_not_wanted(log: Path) -> None:
     with Seat("top", "--log", str(log), environment={"NO_COLOR": "1"}) as seat:
         seat.shows("web")
