@@ -27,6 +27,19 @@ def rate(value: float) -> str:
     return f"{value:.2f}" if value < 1 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
+def least(count: int, *, more: bool) -> str:
+    """7, or 7+: so many at the least."""
+    return f"{count}+" if more else str(count)
+
+
+def _findings(row: Row) -> str:
+    return least(row.findings, more=row.findings_more)
+
+
+def _peers(row: Row) -> str:
+    return least(row.peers, more=row.peers_more)
+
+
 def _lost(row: Row) -> str:
     return f"{row.lost}+?" if row.lost_unknown else str(row.lost)
 
@@ -37,9 +50,9 @@ COLUMNS: Final = (
     Column("events", "EVENTS/S", 9, 9, 1, lambda row: rate(row.events_per_s), lambda row: -row.events_per_s),
     Column("novelty", "NEW/S", 6, 6, 4, lambda row: rate(row.novelty_per_s), lambda row: -row.novelty_per_s),
     Column("execs", "EXECS/S", 8, 8, 6, lambda row: rate(row.execs_per_s), lambda row: -row.execs_per_s),
-    Column("peers", "PEERS", 6, 6, 5, lambda row: f"{row.peers}{'+' if row.peers_more else ''}", lambda row: -row.peers),
+    Column("peers", "PEERS", 6, 6, 5, _peers, lambda row: -row.peers),
     Column("lost", "LOST", 6, 6, 3, _lost, lambda row: (-row.lost_unknown, -row.lost)),
-    Column("findings", "FOUND", 6, 6, 2, lambda row: str(row.findings), lambda row: -row.findings),
+    Column("findings", "FOUND", 6, 6, 2, _findings, lambda row: -row.findings),
     Column("reason", "LAST FINDING", 16, 26, 7, lambda row: row.last_reason, lambda row: row.last_reason or "~", is_number=False),
 )
 NAMES: Final = tuple(column.name for column in COLUMNS)

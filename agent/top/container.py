@@ -3,9 +3,10 @@
 import errno
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from agent.outputs.workload import image_name, label, network
+from agent.top.distinct import Distinct
 from agent.top.processes import Processes
 from agent.top.rates import Rates
 from agent.top.snapshot import Detail, Peer, Row, Told
@@ -31,11 +32,14 @@ from model.record import Finding, Record
 
 SECOND_NS: Final = 1_000_000_000
 PEERS, FINDINGS, FILES = 100, 50, 30
+FINGERPRINTS: Final = 1000
 PEER_NS: Final = 300 * SECOND_NS  # a peer counts for so long after the last connect
 COUNTED_ELSEWHERE: Final = "budget.unsent"  # a gap of what is in its flow's count already
 NOVEL: Final = frozenset({Open, Many, Load, Change, Net, Socket, Unix})
 _MAKES: Final = {Operation.LINK, Operation.SYMLINK, Operation.MKDIR, Operation.MKNOD, Operation.RENAME}
 _TEXT: Final = 160  # characters of a text that are kept
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Seen:
@@ -50,10 +54,12 @@ class Seen:
         self.lost: Counter[str] = Counter()
         self.lost_unknown = False
         self._findings: OrderedDict[str, Finding] = OrderedDict()  # by fingerprint, the newest last
+        self._fingerprints = Distinct(FINGERPRINTS)
         self._peers: OrderedDict[tuple[str, str], Peer] = OrderedDict()  # the last one that was connected with last
         self._peer_of: OrderedDict[bytes, tuple[str, str]] = OrderedDict()  # by flow
         self._files: deque[Told] = deque(maxlen=FILES)
-        self._findings_left_out = self._peers_left_out = self._files_left_out = 0
+        self._peers_left_out = self._files_left_out = 0
+        self._crowded_ns = 0  # when a peer had to give way that still counted
 
     def see(self, record: Record) -> None:
         """One record of it."""
@@ -76,7 +82,8 @@ class Seen:
 
     def tell(self, finding: Finding) -> None:
         """A finding of it. One that ends a window has the window's whole count."""
-        self._findings_left_out += _renewed(self._findings, finding.fingerprint, finding, FINDINGS)
+        self._fingerprints.add(finding.fingerprint)
+        _renewed(self._findings, finding.fingerprint, finding, FINDINGS)
 
     def row(self, now_ns: int, *, running: bool) -> Row:
         """Its line of the table."""
@@ -90,10 +97,11 @@ class Seen:
             events_per_s=round(self.rates.events_per_s(second), 2),
             novelty_per_s=round(self.rates.novelty.per_s(second), 2),
             execs_per_s=round(self.rates.execs.per_s(second), 2),
-            findings=len(self._findings) + self._findings_left_out,
+            findings=len(self._fingerprints),
+            findings_more=self._fingerprints.more,
             last_reason=newest.reason if newest else "",
             peers=sum(1 for peer in self._peers.values() if _is_with(peer, now_ns)),
-            peers_more=self._peers_left_out > 0,
+            peers_more=self._crowded_ns > now_ns - PEER_NS,
             lost=sum(self.lost.values()),
             lost_unknown=self.lost_unknown,
         )
@@ -106,7 +114,7 @@ class Seen:
             processes=self.processes.tree(now_ns, blind_ns),
             processes_left_out=self.processes.left_out,
             findings=tuple(map(_told, reversed(self._findings.values()))),
-            findings_left_out=self._findings_left_out,
+            findings_left_out=len(self._fingerprints) - len(self._findings),
             peers=tuple(reversed(self._peers.values())),
             peers_left_out=self._peers_left_out,
             files=tuple(reversed(self._files)),
@@ -118,7 +126,10 @@ class Seen:
         known = self._peers.get(key)
         problem = errno.errorcode.get(event.result, str(event.result)) if event.result > 0 else ""
         peer = Peer(*key, event.name[:_TEXT], problem, event.time_ns, known.count + 1 if known else 1)
-        self._peers_left_out += _renewed(self._peers, key, peer, PEERS)
+        gone = _renewed(self._peers, key, peer, PEERS)
+        self._peers_left_out += gone is not None
+        if gone and _is_with(gone, event.time_ns):
+            self._crowded_ns = event.time_ns
         _renewed(self._peer_of, event.flow, key, 2 * PEERS)
 
     def _count(self, _: Record, event: FlowCount) -> None:
@@ -174,14 +185,11 @@ def count(rates: Rates, event: Event) -> None:
         rates.execs.add(second)
 
 
-def _renewed(table: "OrderedDict[Any, Any]", key: object, value: object, limit: int) -> int:
-    """Put it at the table's end; how many had to give way for it."""
+def _renewed(table: "OrderedDict[K, V]", key: K, value: V, limit: int) -> V | None:
+    """Put it at the table's end; what had to give way for it."""
     table[key] = value
     table.move_to_end(key)
-    if len(table) <= limit:
-        return 0
-    table.popitem(last=False)
-    return 1
+    return table.popitem(last=False)[1] if len(table) > limit else None
 
 
 def _is_with(peer: Peer, now_ns: int) -> bool:

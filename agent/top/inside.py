@@ -9,7 +9,7 @@ from typing import Final
 from rich.text import Text
 
 from agent.top.choice import SECTIONS, Choice
-from agent.top.columns import rate
+from agent.top.columns import least, rate
 from agent.top.pen import BLANK, DIM, LOUD, NAME, TITLE, WARN, Pen, Size
 from agent.top.snapshot import Branch, Detail, Peer, Told
 from agent.top.span import span
@@ -39,7 +39,7 @@ def _head(pen: Pen, detail: Detail, width: int) -> list[Text]:
     state = "" if row.running else "  ended"
     said = (
         f"{rate(row.events_per_s)} events/s · {rate(row.novelty_per_s)} new/s · {rate(row.execs_per_s)} execs/s · "
-        f"{row.peers}{'+' if row.peers_more else ''} peers · {row.findings} findings"
+        f"{least(row.peers, more=row.peers_more)} peers · {least(row.findings, more=row.findings_more)} findings"
     )
     lost = f" · {row.lost}{' and an unknown number of' if row.lost_unknown else ''} events not itemised"
     return [

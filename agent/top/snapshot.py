@@ -38,6 +38,7 @@ class Row(Struct, frozen=True):
     novelty_per_s: float = 0.0  # first sights: a file, peer, socket or code that was not seen in this way before
     execs_per_s: float = 0.0
     findings: int = 0  # different ones
+    findings_more: bool = False  # there were more than are told apart: `findings` is the least
     last_reason: str = ""  # of the newest finding
     peers: int = 0  # different ones that were connected with of late
     peers_more: bool = False  # there were more than are kept: `peers` is the least

@@ -18,11 +18,16 @@ def head(pen: Pen, shown: Snapshot, wanted: str, width: int) -> list[Text]:
     """The agent; what the numbers are of; then, aloud, what is missing in them. `wanted` is the filter."""
     state, style = _agent(shown.agent)
     first = pen.line(width, ("vedette top", TITLE), (pen.mark(f" · {shown.time[11:19]} UTC · "), DIM), (pen.mark(state), style))
-    since = shown.since[11:19] or shown.time[11:19]
-    told = f"rates over {shown.window_s:g} s, of repeats over {shown.counts_s:g} s · findings and losses since {since}"
+    told = f"rates over {shown.window_s:g} s, of repeats over {shown.counts_s:g} s · findings and losses since {_since(shown)}"
     filtered = f'only with "{wanted}" · ' if wanted else ""
     second = pen.line(width, (pen.mark(filtered), NAME), (pen.mark(told), DIM))
     return [first, second, *(pen.line(width, (pen.mark(text), WARN)) for text in _missing(shown))]
+
+
+def _since(shown: Snapshot) -> str:
+    """The time of day; with its date, where that is another one."""
+    since = shown.since or shown.time
+    return since[11:19] if since[:10] == shown.time[:10] else f"{since[:10]} {since[11:16]}"
 
 
 def titles(pen: Pen, sort: str, width: int) -> Text:

@@ -9,6 +9,7 @@ from typing import Final
 
 from agent.outputs.workload import image_name
 from agent.top.container import COUNTED_ELSEWHERE, SECOND_NS, Seen, count
+from agent.top.distinct import Distinct
 from agent.top.rates import Rates
 from agent.top.snapshot import Agent, Detail, Listed, Row, Snapshot
 from model.event import Event, Gap
@@ -17,7 +18,7 @@ from model.record import Finding, Note, Record
 from model.verdict import Outcome
 
 CONTAINERS: Final = 512
-FOUND: Final = 4096  # records that are findings, and whose: some come minutes later
+FOUND: Final = 4096  # violating records, and whose they are; different findings that are counted
 LOSSES: Final = 5
 ENDED_NS: Final = 60 * SECOND_NS  # a container that ended is shown for so long
 YOUNG_NS: Final = 15 * SECOND_NS  # one that is not in the agent's account may be newer than that
@@ -37,8 +38,7 @@ class View:
         self._losses: deque[str] = deque(maxlen=LOSSES)
         self._lost: Counter[str] = Counter()
         self._lost_unknown = False
-        self._findings: set[str] = set()
-        self._more_findings = 0
+        self._fingerprints = Distinct(FOUND)
         self._left_out = 0
         self._blind_ns = 0  # nobody watched just before
         self._since = ""
@@ -122,11 +122,7 @@ class View:
         seen = seen or next(named, None)
         if seen:
             seen.tell(finding)
-        if finding.fingerprint not in self._findings:
-            if len(self._findings) < FOUND:
-                self._findings.add(finding.fingerprint)
-            else:
-                self._more_findings += 1
+        self._fingerprints.add(finding.fingerprint)
 
     def _gap(self, record: Record, gap: Gap, container: Container | None) -> None:
         if gap.place == COUNTED_ELSEWHERE:
@@ -150,7 +146,8 @@ class View:
             events_per_s=round(self._all.events_per_s(second), 2),
             novelty_per_s=round(self._all.novelty.per_s(second), 2),
             execs_per_s=round(self._all.execs.per_s(second), 2),
-            findings=len(self._findings) + self._more_findings,
+            findings=len(self._fingerprints),
+            findings_more=self._fingerprints.more,
             last_reason="",
             peers=sum(row.peers for row in rows),
             peers_more=any(row.peers_more for row in rows),

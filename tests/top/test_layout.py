@@ -99,6 +99,11 @@ def test_an_agent_that_does_not_see_is_said_first(agent: Agent, says: str) -> No
     assert says in page(PEN, snapshot(agent=agent), None, Choice(), Size(100, 24))[0].plain
 
 
+def test_a_begin_on_another_day_has_its_date() -> None:
+    shown = snapshot(since="2025-12-24T08:15:00Z")
+    assert "since 2025-12-24 08:15" in page(PEN, shown, None, Choice(), Size(120, 24))[1].plain
+
+
 def test_rows_are_ordered_by_any_column_the_most_first() -> None:
     rows = [WEB, DB, OLD]
     assert [row.name for row in ordered(rows, "events")] == ["db", "web", "old"]

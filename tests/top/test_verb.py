@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from agent.outputs.stamp import boot_ns
+from agent.top.choice import Choice
 from agent.top.columns import COLUMNS
 from agent.top.snapshot import Row, Snapshot
+from agent.verbs.top import top as verb
 from tests.outputs import builders
 from tests.project.tree import ROOT
 from tests.top.builders import DB, WEB, FakeAgent
@@ -75,6 +77,19 @@ def test_a_column_that_is_none_is_refused_with_those_that_are(agent: FakeAgent) 
 def test_an_account_of_another_version_that_can_t_be_read_is_said_and_no_reason_to_end(agent: FakeAgent) -> None:
     agent.status(WEB, up_s="long")
     assert "its account can't be read" in top("--log", str(agent.folder)).stdout
+
+
+def test_a_log_that_this_user_may_not_read_is_said_with_a_hint(agent: FakeAgent, capsys: pytest.CaptureFixture[str]) -> None:
+    (agent.folder / "status.json").chmod(0o600)
+    for parent in agent.folder.parents[:3]:
+        parent.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        code = verb(None, {"log.folder": agent.folder}, Choice(), window_s=10, count=1, as_json=True)
+    finally:
+        os.seteuid(0)
+    assert code == 2
+    assert "Permission denied\nhint: run it as root" in capsys.readouterr().err
 
 
 def test_every_column_and_every_field_is_explained() -> None:

@@ -94,6 +94,7 @@ def test_a_peer_that_is_connected_with_again_and_again_stays_one_by_the_kernel_s
 def test_who_talks_with_more_peers_than_are_kept_has_at_least_so_many() -> None:
     seen = view(*(net(f"198.51.100.{number}", flow=bytes([number]) * 40) for number in range(150)))
     assert (row(seen).peers, row(seen).peers_more) == (100, True)
+    assert not row(seen, now_ns=T0 + 400 * SECOND_NS).peers_more
 
 
 def test_a_listening_port_is_told_but_is_no_peer() -> None:
@@ -223,3 +224,15 @@ def test_every_list_is_bounded_and_says_what_it_leaves_out() -> None:
     assert (len(detail.findings), detail.findings_left_out) == (50, 10)
     assert (len(detail.files), detail.files_left_out) == (30, 30)
     assert row(seen).findings == 60
+
+
+def test_the_same_findings_over_and_over_are_no_more_than_they_are() -> None:
+    bad = open_()
+    seen = view(bad, *(finding(bad, subject=str(number % 70)) for number in range(500)))
+    assert (row(seen).findings, row(seen).findings_more) == (70, False)
+
+
+def test_different_findings_are_told_apart_up_to_a_number() -> None:
+    bad = open_()
+    seen = view(bad, *(finding(bad, subject=str(number)) for number in range(1001)))
+    assert (row(seen).findings, row(seen).findings_more) == (1000, True)
