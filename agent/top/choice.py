@@ -27,8 +27,8 @@ class Choice:
     scroll: int = 0  # lines, in the section
     ended: bool = False
 
-    def press(self, key: str, rows: Sequence[Row]) -> None:
-        """One key. `rows` are those on the table, in their order."""
+    def press(self, key: str, rows: Sequence[Row], furthest: int = 0) -> None:
+        """One key. `rows` are those on the table, in their order; `furthest`: how far the open container's part scrolls."""
         if self.typing:
             self._type(key)
         elif key == "q":
@@ -38,7 +38,7 @@ class Choice:
         elif key == "?":
             self.page, self.before = HELP, self.page
         elif self.page == CONTAINER:
-            self._in_container(key)
+            self._in_container(key, furthest)
         else:
             self._in_table(key, rows)
 
@@ -68,13 +68,13 @@ class Choice:
         elif key == "escape":
             self.filter = ""
 
-    def _in_container(self, key: str) -> None:
+    def _in_container(self, key: str, furthest: int) -> None:
         if key in ("escape", "backspace", "left"):
             self.page = TABLE
         elif key == "tab":
             self.section, self.scroll = SECTIONS[(SECTIONS.index(self.section) + 1) % len(SECTIONS)], 0
         elif key in _MOVES:
-            self.scroll = max(0, min(_MOVES[key](self.scroll), 1 << 16))
+            self.scroll = max(0, min(_MOVES[key](min(self.scroll, furthest)), furthest))
 
 
 _MOVES: Final[dict[str, Callable[[int], int]]] = {

@@ -171,12 +171,12 @@ _LOOKS: dict[type[Event], Callable[[Seen, Record, Any], None]] = {
 
 
 def count(rates: Rates, event: Event) -> None:
-    """An event in the rates; repeats apart."""
+    """An event in the rates; repeats apart, and without what the agent found at its start: it happened before."""
     second, kind = event.time_ns // SECOND_NS, type(event)
     if isinstance(event, FlowCount):
         rates.repeats.add(second, event.added)
         return
-    if kind is Gap:
+    if kind is Gap or getattr(event, "standing", False):
         return
     rates.records.add(second)
     if kind in NOVEL:

@@ -14,6 +14,7 @@ from agent.top.pen import BLANK, DIM, LOUD, NAME, TITLE, WARN, Pen, Size
 from agent.top.snapshot import Branch, Detail, Peer, Told
 from agent.top.span import span
 
+HEAD: Final = 2  # lines above the parts
 BESIDE: Final = 3  # lines of a part that is not chosen
 LEAST: Final = 5  # lines that the chosen part keeps
 DEEPEST: Final = 12  # steps that the tree goes to the right
@@ -25,13 +26,25 @@ Lines = Sequence[Callable[[Pen, int], Text]]
 
 def inside(pen: Pen, detail: Detail, choice: Choice, size: Size) -> list[Text]:
     """At most `size.height` lines."""
-    top = _head(pen, detail, size.width)[: max(0, size.height - 2)]
-    parts = {name: _PARTS[name](detail) for name in SECTIONS}
-    heights = _heights({name: len(lines) for name, (lines, _) in parts.items()}, choice.section, size.height - len(top))
-    for name, height in heights.items():
-        lines, left_out = parts[name]
-        top += _part(pen, name, lines, left_out, choice, Size(size.width, height))
-    return top
+    shown = _head(pen, detail, size.width)[: _head_lines(size)]
+    for name, height in _parts(detail, choice, size).items():
+        shown += _part(pen, name, *_PARTS[name](detail), choice, Size(size.width, height))
+    return shown
+
+
+def furthest(detail: Detail, choice: Choice, size: Size) -> int:
+    """How far the chosen part can be scrolled."""
+    height = _parts(detail, choice, size)[choice.section]
+    return max(0, len(_PARTS[choice.section](detail)[0]) - max(0, height - 1))
+
+
+def _parts(detail: Detail, choice: Choice, size: Size) -> dict[str, int]:
+    lengths = {name: len(_PARTS[name](detail)[0]) for name in SECTIONS}
+    return _heights(lengths, choice.section, size.height - _head_lines(size))
+
+
+def _head_lines(size: Size) -> int:
+    return max(0, min(HEAD, size.height - 2))
 
 
 def _head(pen: Pen, detail: Detail, width: int) -> list[Text]:
@@ -49,25 +62,26 @@ def _head(pen: Pen, detail: Detail, width: int) -> list[Text]:
 
 
 def _heights(lengths: dict[str, int], chosen: str, room: int) -> dict[str, int]:
-    """Lines of each part, its title included: the later ones go first where there is no room."""
-    others = {name: 1 + min(max(1, length), BESIDE) for name, length in lengths.items() if name != chosen}
-    while others and sum(others.values()) + LEAST > room:
+    """Lines of each part, its title included: the later ones go first where there is no room. What is over, all may have."""
+    wanted = {name: 1 + max(1, length) for name, length in lengths.items()}
+    others = {name: min(lines, 1 + BESIDE) for name, lines in wanted.items() if name != chosen}
+    while others and sum(others.values()) + min(wanted[chosen], LEAST) > room:
         others.popitem()
-    return {
-        name: room - sum(others.values()) if name == chosen else others[name]
-        for name in lengths
-        if name == chosen or name in others
-    }
+    heights = {name: others.get(name, 0) for name in wanted if name == chosen or name in others}
+    for name in (chosen, *heights):
+        heights[name] += min(wanted[name] - heights[name], max(0, room - sum(heights.values())))
+    return heights
 
 
 def _part(pen: Pen, name: str, lines: Lines, left_out: int, choice: Choice, size: Size) -> list[Text]:
     room = max(0, size.height - 1)
     begin = max(0, min(choice.scroll, len(lines) - room)) if name == choice.section else 0
     shown = [line(pen, size.width) for line in lines[begin : begin + room]] or [pen.line(size.width, ("  none", DIM))]
+    fields = "  pid, user id, session, age, program" if name == SECTIONS[0] else ""
     counted = f" {begin + 1} to {begin + len(shown)} of {len(lines)}" if len(lines) > room else f" {len(lines)}"
     more = f" · {left_out} more had no room" if left_out else ""
     style = f"{TITLE} reverse" if name == choice.section else TITLE
-    title = pen.line(size.width, (_TITLES[name], style), (pen.mark(counted), DIM), (pen.mark(more), WARN))
+    title = pen.line(size.width, (_TITLES[name], style), (counted, DIM), (pen.mark(fields), DIM), (pen.mark(more), WARN))
     return ([title, *shown] + [BLANK] * size.height)[: max(0, size.height)]
 
 
@@ -79,18 +93,17 @@ def _processes(detail: Detail) -> tuple[Lines, int]:
 
 
 def _branch(pen: Pen, one: Branch, now_ns: int, width: int) -> Text:
-    age = f"ended, {one.how}" if one.ended_ns else span(max(0, now_ns - one.started_ns) / SECOND_NS)
+    age = "ended" if one.ended_ns else span(max(0, now_ns - one.started_ns) / SECOND_NS)
     style = DIM if one.ended_ns else ""
     rail = "  " * min(one.depth - 1, DEEPEST) + pen.mark("└ ") if one.depth else ""
     return pen.line(
         width,
-        (f"{one.pid:>8} ", DIM),
-        (f"{one.euid:>6} ", style if one.euid else style or WARN),
+        (f"{one.pid:>7} {one.euid:>5} ", style),
         (f"{one.session:<8} ", style or _MODES.get(one.session, "")),
-        (f"{age:>9}  ", DIM),
-        (rail, DIM),
+        (f"{age:>7}  {rail}", DIM),
         (one.program or "?", style or NAME),
         (f" {one.arguments}" if one.arguments else "", style),
+        (f"  {one.how}" if one.how else "", WARN),
     )
 
 

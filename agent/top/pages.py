@@ -40,12 +40,17 @@ def page(pen: Pen, shown: Snapshot, detail: Detail | None, choice: Choice, size:
     if choice.page == HELP:
         lines = _help(pen, size.width)
     elif choice.page == CONTAINER and detail is not None:
-        lines = inside(pen, detail, choice, Size(size.width, size.height - 1))
+        lines = inside(pen, detail, choice, inner(size))
     else:
-        lines = _table(pen, shown, choice, Size(size.width, size.height - 1))
+        lines = _table(pen, shown, choice, inner(size))
     lines = lines[: max(0, size.height - 1)]
     lines += [BLANK] * (size.height - 1 - len(lines))
     return [*lines, _keys(pen, choice, size.width)]
+
+
+def inner(size: Size) -> Size:
+    """What is above the line of the keys."""
+    return Size(size.width, size.height - 1)
 
 
 def printed(pen: Pen, shown: Snapshot, sort: str, width: int) -> list[str]:

@@ -123,8 +123,11 @@ class Terminal:
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, self._signalled)
-        self._before = termios.tcgetattr(self._fd)
-        self._take()
+        try:
+            self._before = termios.tcgetattr(self._fd)
+            self._take()
+        except termios.error:  # hung up meanwhile
+            self.ended = True
 
 
 @contextmanager

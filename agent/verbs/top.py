@@ -17,7 +17,8 @@ from agent.tasks import end_on_signals
 from agent.top.choice import CONTAINER, Choice
 from agent.top.columns import NAMES, ordered
 from agent.top.feed import Feed, NoAgentError
-from agent.top.pages import page, printed
+from agent.top.inside import furthest
+from agent.top.pages import inner, page, printed
 from agent.top.pen import Pen
 from agent.top.snapshot import Snapshot
 from agent.top.terminal import Terminal, is_screen
@@ -84,8 +85,9 @@ def _live(watch: Watch, pen: Pen, choice: Choice, count: int) -> int:
             size = terminal.size
             detail = watch.detail(choice.key) if choice.page == CONTAINER else None
             terminal.draw(page(pen, shown, detail, choice, size), size)
+            below = furthest(detail, choice, inner(size)) if detail else 0
             for key in terminal.wait(max(0.0, due_s - time.monotonic())):
-                choice.press(key, ordered(shown.containers, choice.sort, choice.filter))
+                choice.press(key, ordered(shown.containers, choice.sort, choice.filter), below)
             if time.monotonic() >= due_s:
                 count -= 1
                 choice.ended |= not count

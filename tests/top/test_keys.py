@@ -14,7 +14,7 @@ ROWS = [Row(f"/{name}", name, "", running=True) for name in ("a", "b", "c")]
 def pressed(*keys: str, choice: Choice | None = None) -> Choice:
     choice = choice or Choice()
     for key in keys:
-        choice.press(key, ROWS)
+        choice.press(key, ROWS, 5)
     return choice
 
 
@@ -90,6 +90,11 @@ def test_tab_goes_through_the_parts_of_a_container_and_scrolling_begins_anew() -
     choice = pressed("enter", "down", "down")
     assert (choice.section, choice.scroll) == ("processes", 2)
     assert (pressed("tab", choice=choice).section, choice.scroll) == ("findings", 0)
+
+
+def test_scrolling_stops_at_the_last_line_and_comes_back_from_there_at_once() -> None:
+    assert pressed("enter", "end").scroll == 5
+    assert pressed("enter", "end", "down", "up").scroll == 4
 
 
 def test_q_quits_from_every_page() -> None:

@@ -1,5 +1,6 @@
 """Which columns and lines there are, for any size and any text."""
 
+import itertools
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from rich.cells import cell_len
 
 from agent.top.choice import CONTAINER, HELP, SECTIONS, TABLE, Choice
 from agent.top.columns import COLUMNS, layout, ordered, rate
+from agent.top.inside import furthest
 from agent.top.pages import page, printed
 from agent.top.pen import Pen, Size
 from agent.top.snapshot import Agent, Branch, Detail, Peer, Row, Snapshot, Told
@@ -75,6 +77,33 @@ def test_the_chosen_row_is_always_in_sight_and_the_rest_is_counted() -> None:
     lines = page(PEN, snapshot(*rows), None, Choice(key="/70", sort="name"), Size(80, 24))
     assert any(line.plain.startswith("c070") for line in lines)
     assert "of 100 containers" in lines[-2].plain
+
+
+def inside_of(choice: Choice, height: int = 24, count: int = 50) -> list[str]:
+    return [line.plain.rstrip() for line in page(PEN, snapshot(WEB), detail(count=count), choice, Size(80, height))]
+
+
+def test_the_chosen_part_of_a_container_has_the_room_and_of_the_others_a_few_lines_are_shown() -> None:
+    lines = inside_of(Choice(page=CONTAINER, section="findings"))
+    parts = [number for number, line in enumerate(lines) if line.split(" ")[0].isupper()]
+    assert [end - begin for begin, end in itertools.pairwise(parts)] == [4, 9, 4]
+    assert "FINDINGS 1 to 8 of 50" in lines[parts[1]]
+
+
+def test_what_a_short_part_leaves_over_the_others_have() -> None:
+    lines = inside_of(Choice(page=CONTAINER), height=40, count=6)
+    assert [line for line in lines if " of " in line] == []
+
+
+def test_on_a_low_screen_only_the_chosen_part_is_left() -> None:
+    lines = inside_of(Choice(page=CONTAINER, section="peers"), height=9)
+    assert lines[2].startswith("PEERS 1 to 5 of 50")
+
+
+def test_a_part_scrolls_to_its_last_line_and_no_further() -> None:
+    choice, size = Choice(page=CONTAINER), Size(80, 23)
+    choice.scroll = furthest(detail(count=50), choice, size)
+    assert any("to 50 of 50" in line for line in inside_of(choice))
 
 
 def test_losses_are_said_aloud_before_the_table() -> None:

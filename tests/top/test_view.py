@@ -42,6 +42,13 @@ def test_what_the_kernel_counted_is_an_event_but_nothing_new_and_is_spread_over_
     assert row(seen).novelty_per_s == 0.1
 
 
+def test_what_the_agent_found_at_its_start_did_not_happen_now() -> None:
+    standing = structs.replace(builders.exec_("/usr/sbin/nginx"), standing=True)
+    seen = view(record(standing, Origin(WEB, MAIN)))
+    assert row(seen).execs_per_s == 0
+    assert tree(seen) == [(0, "/usr/sbin/nginx", False)]
+
+
 def test_a_gap_is_no_event_it_is_a_loss_of_its_container() -> None:
     seen = view(gap(3, of=Origin(WEB, None)), gap(4, of=Origin(WEB, None)))
     assert (row(seen).lost, row(seen).events_per_s) == (7, 0)
