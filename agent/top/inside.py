@@ -51,10 +51,10 @@ def _head(pen: Pen, detail: Detail, width: int) -> list[Text]:
     row = detail.row
     state = "" if row.running else "  ended"
     said = (
-        f"{rate(row.events_per_s)} events/s · {rate(row.novelty_per_s)} new/s · {rate(row.execs_per_s)} execs/s · "
-        f"{least(row.peers, more=row.peers_more)} peers · {least(row.findings, more=row.findings_more)} findings"
+        f"events/s {rate(row.events_per_s)} · new/s {rate(row.novelty_per_s)} · execs/s {rate(row.execs_per_s)} · "
+        f"peers {least(row.peers, more=row.peers_more)} · findings {least(row.findings, more=row.findings_more)}"
     )
-    lost = f" · {row.lost}{' and an unknown number of' if row.lost_unknown else ''} events not itemised"
+    lost = f" · not itemised {row.lost}{' and an unknown number' if row.lost_unknown else ''}"
     return [
         pen.line(width, (row.name, TITLE), (f"  {row.image}", DIM), (state, LOUD)),
         pen.line(width, (pen.mark(said), ""), (pen.mark(lost) if row.lost or row.lost_unknown else "", WARN)),
@@ -129,7 +129,7 @@ def _peers(detail: Detail) -> tuple[Lines, int]:
             (f"{one.address}", NAME),
             (f"  {one.name}" if one.name else "", ""),
             (f"  {one.problem}" if one.problem else "", WARN),
-            (f"  {one.count} times, {age} ago", DIM),
+            (f"  count {one.count}, {age} ago", DIM),
         )
 
     return [line(one) for one in detail.peers], detail.peers_left_out

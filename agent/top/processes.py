@@ -56,10 +56,10 @@ class Processes:
         `blind_ns`: nobody watched just before. Those not seen since then are taken for ended: the agent takes stock at its start.
         """
         self._forget(now_ns, blind_ns)
-        below: defaultdict[str, list[_Known]] = defaultdict(list)
+        below: defaultdict[str | None, list[_Known]] = defaultdict(list)
         for known in sorted(self._known.values(), key=lambda one: one.process.started_ns):
             parent = known.process.parent
-            below[parent if parent in self._known else ""].append(known)
+            below[parent if parent in self._known else None].append(known)
         return tuple(_branch(known, depth) for known, depth in _walk(below))
 
     def _make_room(self) -> None:
@@ -89,9 +89,12 @@ class Processes:
                 parent = self._known[parent].process.parent
 
 
-def _walk(below: dict[str, list[_Known]]) -> Iterator[tuple[_Known, int]]:
-    """Depth first, without recursion: a chain may be as long as the table."""
-    waiting = [(known, 0) for known in reversed(below.get("", ()))]
+def _walk(below: dict[str | None, list[_Known]]) -> Iterator[tuple[_Known, int]]:
+    """Depth first, without recursion: a chain may be as long as the table. `None` has those whose parent is not known.
+
+    Each has one parent, so what can be reached from there is a tree, whatever the log says.
+    """
+    waiting = [(known, 0) for known in reversed(below.get(None, ()))]
     while waiting:
         known, depth = waiting.pop()
         yield known, depth

@@ -70,7 +70,7 @@ def _agent(agent: Agent) -> tuple[str, str]:
         return f"the agent (pid {agent.pid}) is silent for {span(agent.silent_s)}", LOUD
     if not agent.ready:
         return f"the agent is not ready: {'; '.join(agent.unready)}", LOUD
-    return f"agent {agent.version}, pid {agent.pid}, up {span(agent.up_s)}, ready · {len(agent.containers)} containers", ""
+    return f"agent {agent.version}, pid {agent.pid}, up {span(agent.up_s)}, ready · containers {len(agent.containers)}", ""
 
 
 def _missing(shown: Snapshot) -> Iterator[str]:

@@ -211,6 +211,7 @@ def test_processes_are_bounded_the_ended_ones_give_way_first() -> None:
 def test_processes_that_claim_each_other_as_parents_hang_nothing() -> None:
     one, two = process("one", parent="two"), process("two", parent="one")
     assert tree(view(exec_(one), exec_(two))) == []
+    assert tree(view(exec_(process("", parent="")))) == []
 
 
 def test_new_files_are_those_created_linked_or_renamed_to_the_newest_first() -> None:
