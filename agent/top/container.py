@@ -1,7 +1,7 @@
 """What is kept of one container. Pure; every list is bounded, and knows what it had to leave out."""
 
 import errno
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -51,7 +51,7 @@ class Seen:
         self.name, self.image, self._id = key, "", ""
         self.last_ns = 0
         self.processes = Processes()
-        self.lost: Counter[str] = Counter()
+        self.lost = 0
         self.lost_unknown = False
         self._findings: OrderedDict[str, Finding] = OrderedDict()  # by fingerprint, the newest last
         self._fingerprints = Distinct(FINGERPRINTS)
@@ -102,7 +102,7 @@ class Seen:
             last_reason=newest.reason if newest else "",
             peers=sum(1 for peer in self._peers.values() if _is_with(peer, now_ns)),
             peers_more=self._crowded_ns > now_ns - PEER_NS,
-            lost=sum(self.lost.values()),
+            lost=self.lost,
             lost_unknown=self.lost_unknown,
         )
 
@@ -144,7 +144,7 @@ class Seen:
         if event.place == COUNTED_ELSEWHERE:
             return
         self.lost_unknown |= event.count < 0
-        self.lost[f"{event.what} ({event.place})"] += max(0, event.count)
+        self.lost += max(0, event.count)
 
     def _open(self, record: Record, event: Open) -> None:
         if event.access & Access.CREATE:

@@ -5,12 +5,12 @@ from typing import Final
 
 from rich.text import Text
 
+from agent.status import STALE_S
 from agent.top.columns import GAP, Column, layout
 from agent.top.pen import DIM, LOUD, NAME, TITLE, WARN, Pen
 from agent.top.snapshot import Agent, Row, Snapshot
 from agent.top.span import span
 
-STALE_S: Final = 30.0
 _WARNS: Final = {"lost": WARN, "findings": LOUD, "reason": LOUD, "name": NAME, "image": DIM}
 
 

@@ -4,7 +4,7 @@ Rates are over a sliding window. What the kernel only counted is told at least o
 `sensor.all_counts_s`), so its rate is over that long: over a shorter window it would jump up and down.
 """
 
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from typing import Final
 
 from agent.outputs.workload import image_name
@@ -36,7 +36,7 @@ class View:
         self._all = self._rates()
         self._found: OrderedDict[str, str] = OrderedDict()  # record → container, of violations
         self._losses: deque[str] = deque(maxlen=LOSSES)
-        self._lost: Counter[str] = Counter()
+        self._lost = 0
         self._lost_unknown = False
         self._fingerprints = Distinct(FOUND)
         self._left_out = 0
@@ -133,7 +133,7 @@ class View:
         whose = f" of {seen.name}" if seen else ""
         number = "an unknown number of" if gap.count < 0 else str(gap.count)
         self._losses.append(f"{record.time[11:19]} {number}{f' {gap.what}' if gap.what else ''} events{whose} ({gap.place})")
-        self._lost[gap.place] += max(0, gap.count)
+        self._lost += max(0, gap.count)
         self._lost_unknown |= gap.count < 0
 
     def _total(self, now_ns: int, rows: list[Row]) -> Row:
@@ -151,7 +151,7 @@ class View:
             last_reason="",
             peers=sum(row.peers for row in rows),
             peers_more=any(row.peers_more for row in rows),
-            lost=sum(self._lost.values()),
+            lost=self._lost,
             lost_unknown=self._lost_unknown,
         )
 
