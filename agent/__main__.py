@@ -144,6 +144,27 @@ def status(settings: SettingsFile = None, log: LogFolder = None, json: Json = Fa
     raise typer.Exit(verb(settings, {"log.folder": log}, as_json=json))
 
 
+@app.command()
+def top(
+    settings: SettingsFile = None,
+    log: LogFolder = None,
+    sort: Annotated[
+        str, typer.Option(help="Order by: name, image, events, novelty, execs, peers, lost, findings, or reason.")
+    ] = "events",
+    window: Annotated[float, typer.Option(min=1, max=3600, help="Seconds that rates are over.")] = 10.0,
+    count: Annotated[int, typer.Option(min=0, help="Snapshots, one a second; 0: no end, but one of a printed table.")] = 0,
+    json: Json = False,
+) -> None:
+    """Watch the running agent's containers live: events, novelty, findings, peers; open one for its process tree.
+
+    On a terminal the keys are on the screen; elsewhere the table is printed once. Needs to read the log's folder, nothing else.
+    """
+    from agent.top.choice import Choice
+    from agent.verbs.top import top as verb
+
+    raise typer.Exit(verb(settings, {"log.folder": log}, Choice(sort=sort), window_s=window, count=count, as_json=json))
+
+
 app.command("doctor", hidden=True, help="The same as status.")(status)
 
 
