@@ -17,6 +17,7 @@ struct {
 	__type(value, u32);
 } code_variables SEC(".maps");
 
+/* Room for one read of the environment. Each run uses its CPU's own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
