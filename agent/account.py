@@ -49,6 +49,10 @@ TABLES: Final = {
         "Known flows of which no first sight was kept: they are news again when the policies change.",
         "remembered.beyond",
     ),
+    "programs": (
+        "Running programs whose exec was forgotten: after a change of the policies their file alone is judged, no script.",
+        "programs.evicted",
+    ),
     "screen": ("Lines that a slow terminal was not shown.", "outputs.not_shown"),
 }
 NAMES: Final = 50  # of policies, in a note

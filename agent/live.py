@@ -5,7 +5,7 @@ policies ─► load and attach ─► self-test ─► stock-taking ─► read
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from agent.outputs.metrics import Metrics, Snapshot
 from agent.outputs.server import Server, pages
 from agent.outputs.stamp import boot_ns
 from agent.policies import Change, Found, Policies, find
+from agent.programs import Programs, running
 from agent.rejudge import Done, Judge, Rejudging
 from agent.rejudge import Parts as Rejudged
 from agent.remembered import Remembered
@@ -164,7 +165,7 @@ class Agent:
         self._made.callback(self.source.close)
         self.kernel = LiveKernel(self.flows, self.node, self.policies, sensor.seed)
         self.novelty = app.novelty(self.policies, self.kernel.answer, self.kernel.answer_network)
-        self.remembered = Remembered(self.flows)
+        self.programs, self.remembered = Programs(), Remembered(self.flows)
         self.remembered.generation = self.policies.generation
         fact = self._recorder.fact if self._recorder else _nowhere
         around = app.Around(
@@ -174,7 +175,7 @@ class Agent:
             self.remembered.settle,
             fact,
             self._event_failed,
-            more=(self.hashing.write, self.remembered.write),
+            more=(self.hashing.write, self.remembered.write, self.programs.write),
         )
         self.pipeline, self.life = app.pipeline(self.decoder, self.node, self.policies, self.outputs, around)
         self.rejudging = Rejudging(self._rejudged(), self.remembered, self.outputs.findings, self._is_judged)
@@ -204,10 +205,13 @@ class Agent:
             pending=lambda: self.pipeline.pending,
             count=self.flows.count,
             known=self.flows.known,
-            running=lambda: iter(()),
+            running=self._running,
             forget_all=self._forget_all,
             now_ns=boot_ns,
         )
+
+    def _running(self) -> Iterator[tuple[Event, Origin] | None]:
+        return running(self.watching.stock_again(), self.decoder.take, self.node, self.programs, self.pipeline.take)
 
     def _counts_of_violations(self) -> list[Event]:
         swept = self.flows.sweep(whole=False)
