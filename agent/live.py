@@ -272,7 +272,7 @@ class Agent:
             Timer("clock", 0.3, self.flows.renew_clock, lambda: not self.flows.ticks.known),
             Timer("hashes", 0.05, self.hashing.tick, lambda: self.hashing.busy),
             Timer("policies", 0.0, self._put_in_force, lambda: self.watcher.waiting),
-            Timer("rejudging", 0.0, self.rejudging.step, lambda: self.rejudging.busy),
+            Timer("rejudging", 0.0, self.rejudging.step, lambda: self.rejudging.can_step),
             Timer("sweep", self.settings.sensor.sweep_interval_s, self.sweep),
             Timer("heartbeat", self.settings.heartbeat_s, self._heartbeat),
         ]
@@ -397,4 +397,5 @@ def _turn(agent: Agent, tasks: Tasks) -> None:
     tasks.add("policies", agent.watcher.run)
     tasks.start()
     tasks.wait()
+    agent.watcher.wake()
     tasks.end(agent.settings.shutdown_s - 2)

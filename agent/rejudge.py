@@ -91,8 +91,13 @@ class Rejudging:
 
     @property
     def busy(self) -> bool:
-        """Whether `step` has something to do."""
+        """Whether a change is not through yet."""
         return self._work is not None
+
+    @property
+    def can_step(self) -> bool:
+        """Whether `step` has something to do now: not while the log is behind."""
+        return self._work is not None and self._parts.pending() < BEHIND
 
     def begin(self, change: Change) -> None:
         """The set is in force. What runs is held against the set of the last change that was done."""
@@ -106,7 +111,7 @@ class Rejudging:
         """A slice of it. Whatever fails ends in a kernel that has forgotten everything: slower, never wrong."""
         until_s = time.monotonic() + slice_s
         try:
-            while self._work is not None and time.monotonic() < until_s and self._parts.pending() < BEHIND:
+            while self._work is not None and self.can_step and time.monotonic() < until_s:
                 if next(self._work, self) is self:
                     self._end("")
         except Exception as error:

@@ -3,7 +3,7 @@
     inotify, or polling where its limits are used up ─► touched ─► quiet for `settle_s` ─► read ─► `taken` by the loop
 
 A watch is of an inode. Where a folder came, went or was replaced, or a link to it was, watching begins anew; its parent tells
-that at once, and a look twice a second where the parent is gone, too. Each beginning reads, for what changed before it.
+that at once, and a look now and then where the parent is gone, too. Each beginning reads, for what changed before it.
 """
 
 import os
@@ -21,7 +21,7 @@ from watchdog.observers.polling import PollingObserver
 
 from agent.policies import Found, find
 
-LOOK_S = 0.5  # are the folders still those that are watched?
+LOOK_S = 2.0  # are the folders still those that are watched?
 POLL_S = 1.0
 RETRY_S = 60.0  # after which polling gives way to inotify again, if that works by then
 LONGEST_S = 5.0  # somebody who never stops writing is not waited for longer
@@ -66,8 +66,12 @@ class Watcher:
         except IndexError:
             return None
 
+    def wake(self) -> None:
+        """Have `run` look at once, at its end too."""
+        self._touched.set()
+
     def run(self, ending: Event) -> None:
-        """Watch and read until `ending` is set."""
+        """Watch and read until `ending` is set: a look later, or when it is woken."""
         while not ending.is_set():
             watched = self._identities()
             observer = self.observer = self._begin()

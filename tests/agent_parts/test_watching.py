@@ -79,6 +79,7 @@ def watched(folder: Path) -> Iterator[Live]:
     made.takes()
     yield made
     ending.set()
+    made.watcher.wake()
     thread.join(5)
     assert not thread.is_alive()
 
