@@ -1,7 +1,7 @@
 """What the agent notes of a change of the policies: whole counts, bounded lists, words that people read."""
 
 from agent.account import NAMES, change, rejudged
-from agent.outputs.lines import ASCII, line_of
+from agent.outputs.lines import UNICODE, line_of
 from agent.policies import Change, Set
 from agent.rejudge import RESULTS, Done
 from tests.outputs.builders import stamp
@@ -28,6 +28,6 @@ def test_what_became_of_everything_is_said_with_the_time_that_it_took() -> None:
 def test_both_are_lines_on_the_screen() -> None:
     new = change(Change(1, 2, ("web",), ("old",), (), SET), 2)
     done = rejudged(Done(Change(1, 2, (), (), (), SET), {**dict.fromkeys(RESULTS, 0), "violation": 3}, 0.1))
-    lines = [line_of(stamp().note(kind, says), ASCII, 150) for kind, says in (("policies", new), ("rejudged", done))]
+    lines = [line_of(stamp().note(kind, says), UNICODE, 150) for kind, says in (("policies", new), ("rejudged", done))]
     assert "2 policies in force: added web, removed old" in lines[0]
     assert "all that was known is judged again: 3 now forbidden" in lines[1]
