@@ -231,6 +231,7 @@ class Agent:
     def _look_again(self) -> None:
         """At the end: what is held, what was counted since the last sweep."""
         self._all_counts_s = 0.0
+        self.rejudging.close()
         self.life.close()
         if self._turns and self._turns.undrained:
             self.pipeline.see(Gap(boot_ns(), 0, "agent.end", "", self._turns.undrained, boot_ns()))
@@ -397,5 +398,5 @@ def _turn(agent: Agent, tasks: Tasks) -> None:
     tasks.add("policies", agent.watcher.run)
     tasks.start()
     tasks.wait()
-    agent.watcher.wake()
+    agent.watcher.stop()
     tasks.end(agent.settings.shutdown_s - 2)

@@ -120,6 +120,10 @@ class Rejudging:
             self._end(f"{type(error).__name__}: {error}")
             raise
 
+    def close(self) -> None:
+        """The agent ends: what is half done holds nothing of the kernel any more."""
+        self._change = self._work = None
+
     def _end(self, failed: str) -> None:
         change, self._change, self._work = self._change, None, None
         if change is None:

@@ -49,6 +49,7 @@ class Watcher:
         self._folders, self._settle_s, self._make = tuple(folders), settle_s, observer
         self.observer: BaseObserver | None = None  # the present one
         self._touched = Event()
+        self._stopped = False
         self._found: deque[Found] = deque(maxlen=1)  # the newest counts
         self._distrusted_until_s = 0.0  # inotify
         self.mode = "off"  # inotify, polling
@@ -66,23 +67,27 @@ class Watcher:
         except IndexError:
             return None
 
-    def wake(self) -> None:
-        """Have `run` look at once, at its end too."""
+    def stop(self) -> None:
+        """Have `run` end at once, not with its next look."""
+        self._stopped = True
         self._touched.set()
 
     def run(self, ending: Event) -> None:
-        """Watch and read until `ending` is set: a look later, or when it is woken."""
-        while not ending.is_set():
+        """Watch and read until it is stopped, or `ending` is set."""
+        while not self._is_over(ending):
             watched = self._identities()
             observer = self.observer = self._begin()
             try:
                 self._touched.set()
-                while not ending.is_set() and self._holds(observer, watched):
-                    if self._touched.wait(LOOK_S):
+                while not self._is_over(ending) and self._holds(observer, watched):
+                    if self._touched.wait(LOOK_S) and not self._is_over(ending):
                         self._read(ending)
             finally:
                 _end(observer)
                 self.mode = "off"
+
+    def _is_over(self, ending: Event) -> bool:
+        return self._stopped or ending.is_set()
 
     def _read(self, ending: Event) -> None:
         until_s = time.monotonic() + LONGEST_S

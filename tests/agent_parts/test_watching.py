@@ -79,7 +79,7 @@ def watched(folder: Path) -> Iterator[Live]:
     made.takes()
     yield made
     ending.set()
-    made.watcher.wake()
+    made.watcher.stop()
     thread.join(5)
     assert not thread.is_alive()
 
