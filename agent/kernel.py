@@ -86,9 +86,9 @@ class LiveKernel:
         return self._install(prefix, peers, children_only=False)
 
     def ask_prefixes(self, stands: Stands) -> Iterator[FlowCount | None]:
-        """The policies changed. What can't be answered for any more is judged one by one again; what was counted there so far.
+        """The policies changed. What can't be answered for any more is judged one by one again; what was counted there untold.
 
-        Goes on with each step; None: it stands.
+        Goes on with each step; None: there is nothing to tell.
         """
         for cgroup, mine in list(self._prefixes.items()):
             container = self._node.containers.of(cgroup)
@@ -97,7 +97,8 @@ class LiveKernel:
                     yield None
                     continue
                 mine.pop(prefix, None)
-                yield self._flows.uninstall(prefix)
+                count = self._flows.uninstall(prefix)
+                yield count if count is not None and count.added else None
 
     def _install(self, prefix: Prefix, place: Folder | Peers, *, children_only: bool) -> bool:
         mine = self._prefixes.setdefault(prefix.container, {})

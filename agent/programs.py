@@ -16,6 +16,7 @@ from model.record import Record
 
 PROGRAMS = 4096  # running processes whose exec is kept; about 1 KiB each
 Process = tuple[int, int]  # pid, start
+_RUNTIME = Session.RUNTIME  # an enumeration's member takes longer to look up
 
 
 class Programs:
@@ -33,7 +34,7 @@ class Programs:
         """Look at one record."""
         event = record.event
         if type(event) is Exec:
-            if event.actor.session is not Session.RUNTIME:
+            if event.actor.session is not _RUNTIME:
                 self._keep(event)
         elif type(event) is Exit:
             self._execs.pop((event.actor.pid, event.actor.started_ns), None)

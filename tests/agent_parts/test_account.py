@@ -4,6 +4,7 @@ from agent.account import NAMES, change, rejudged
 from agent.outputs.lines import UNICODE, line_of
 from agent.policies import Change, Set
 from agent.rejudge import RESULTS, Done
+from agent.verbs.status import _policy_lines
 from tests.outputs.builders import stamp
 
 SET = Set((), 1)
@@ -31,3 +32,9 @@ def test_both_are_lines_on_the_screen() -> None:
     lines = [line_of(stamp().note(kind, says), UNICODE, 150) for kind, says in (("policies", new), ("rejudged", done))]
     assert "2 policies in force: added web, removed old" in lines[0]
     assert "all that was known is judged again: 3 now forbidden" in lines[1]
+
+
+def test_status_says_that_changes_are_looked_for_and_why() -> None:
+    seen = {"count": 1, "generation": 2, "errors": [], "watched": {"by": "polling", "why": "inotify: No space left on device"}}
+    assert "✗ polled once a second: inotify: No space left on device" in "\n".join(_policy_lines(seen))
+    assert "polled" not in "\n".join(_policy_lines({**seen, "watched": {"by": "inotify", "why": ""}}))
