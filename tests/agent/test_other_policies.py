@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agent.novelty import FIRST
 from agent.outputs.stamp import boot_ns
 from model.event import FlowCount, Net, Open
 from model.record import Note
@@ -151,6 +152,30 @@ def test_a_running_program_that_becomes_forbidden_is_a_finding_once(live: Live, 
     live.says("more", "exec: {deny: [/opt/other]}")
     assert live.judged(3).says["standing"] == 0
     running.communicate(b"\n", timeout=20)
+
+
+def test_a_folder_that_was_answered_for_as_a_whole_is_judged_file_by_file_where_the_new_policies_need_it(
+    live: Live, a_box: MakeNamedBox
+) -> None:
+    box = a_box("plain")
+
+    def writes(first: int, last: int) -> None:
+        box.exec("sh", "-c", f"mkdir -p /opt/many; for i in $(seq {first} {last}); do echo > /opt/many/$i; done")
+
+    writes(1, 4 * FIRST)
+    live.agent.settled(box)
+    writes(1000, 1100)
+    live.agent.sees(box, FlowCount, text="/opt/many")
+    live.says("elsewhere", "write: {deny: [/opt/other]}")
+    live.judged(2)
+    writes(2000, 2100)
+    live.agent.settled(box)
+    assert live.agent.records(box, Open, path="/opt/many/2050") == [], "the answer stands"
+    live.says("one", "write: {deny: [/opt/many/1050]}")
+    live.judged(3)
+    writes(1000, 1100)
+    found = live.agent.finding(box, "write.denied", subject="/opt/many/1050")
+    assert not found.standing, "what was counted below the folder had no name"
 
 
 def test_a_change_is_a_note_with_what_changed_and_what_became_of_it(live: Live, a_box: MakeNamedBox) -> None:
