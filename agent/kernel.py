@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
+from typing import NamedTuple
 
 from agent.node.locate import Node
 from agent.novelty import TREE, Folder, Peers
@@ -16,9 +17,19 @@ from model.text import to_bytes
 PREFIXES = 1024  # of one container: the kernel's map is for all of them
 _MAPPED = bytes(10) + b"\xff\xff"
 
-File = tuple[int, int]  # hash of the names, device
 Network = IPv4Network | IPv6Network
 Stands = Callable[[Folder | Peers, Container], bool]
+
+
+class Guards(NamedTuple):
+    """What a container's tripwires are."""
+
+    files: set[tuple[int, int]]  # hash of the names, device
+    names: set[int]  # hashes of single names, wherever they lie
+    networks: set[Network]
+
+
+_UNGUARDED = Guards(set(), set(), set())
 
 
 class LiveKernel:
@@ -27,7 +38,7 @@ class LiveKernel:
     def __init__(self, flows: Flows, node: Node, policies: Policies, seed: int) -> None:
         self._flows, self._node, self._policies, self._seed = flows, node, policies, seed
         self._prefixes: dict[int, dict[Prefix, Folder | Peers]] = {}  # by container
-        self._guarded: dict[int, tuple[set[File], set[Network]]] = {}  # by container
+        self._guarded: dict[int, Guards] = {}  # by container
         self.refused = 0  # folders and networks that the kernel has no room to answer for
 
     def decide(self, cgroup: int, state: int) -> None:
@@ -37,21 +48,28 @@ class LiveKernel:
     def protect(self, container: Container) -> None:
         """Denied paths and networks are never budgeted away; what is no longer denied is like anything else again."""
         cgroup, flows = container.cgroup, self._flows
-        paths, listed = self._policies.compiled(container).tripwires()
-        places = [self._node.containers.place(cgroup, path) for path in paths]
-        files = {(hash_names(self._seed, to_bytes(place[1])), place[0]) for place in places if place}
-        networks = set(listed)
-        old_files, old_networks = self._guarded.get(cgroup, (set(), set()))
+        files, names, networks = guards = self._guards(container)
+        old_files, old_names, old_networks = self._guarded.get(cgroup, _UNGUARDED)
+        for name in names - old_names:
+            flows.guard_name(cgroup, name)
         for file in files - old_files:
             flows.guard_file(cgroup, *file)
         for network in networks - old_networks:
             flows.guard_network(cgroup, _address(network), _bits(network))
+        for name in old_names - names:
+            flows.unguard_name(cgroup, name)
         for file in old_files - files:
             flows.unguard_file(cgroup, *file)
         for network in old_networks - networks:
             flows.unguard_network(cgroup, _address(network), _bits(network))
-        if files or networks or cgroup in self._guarded:
-            self._guarded[cgroup] = files, networks
+        if any(guards) or cgroup in self._guarded:
+            self._guarded[cgroup] = guards
+
+    def _guards(self, container: Container) -> Guards:
+        paths, names, networks = self._policies.compiled(container).tripwires()
+        places = [self._node.containers.place(container.cgroup, path) for path in paths]
+        files = {(hash_names(self._seed, to_bytes(place[1])), place[0]) for place in places if place}
+        return Guards(files, {hash_names(self._seed, to_bytes(name)) for name in names}, set(networks))
 
     def drop(self, cgroup: int) -> None:
         """A cgroup of the host's is gone."""

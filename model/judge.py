@@ -6,15 +6,14 @@ several files, gets the worst of its verdicts.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
 from model.document import VERBS
 from model.event import Access, Change, Direction, Event, Exec, Layer, Load, Net, Open, Session, Unix
-from model.match import Entry
 from model.origin import Container, Origin
-from model.policy import Network, PeerRule, Policy, UnixRule
+from model.policy import Network, PathRule, PeerRule, Policy, UnixRule
 from model.text import from_bytes
 from model.verbs import PathVerb, PeerVerb
 from model.verdict import Depends, Mode, Outcome, Reason, Severity, Verdict
@@ -45,6 +44,14 @@ def build(selected: Sequence[Policy], generation: int) -> "Compiled":
 def judge(compiled: "Compiled", event: Event, origin: Origin) -> Verdict:  # noqa: ARG001 - conditions on it come later
     """The verdict on any event; where no verb applies, one that is unjudged and has no verb."""
     return compiled.judge(event) or compiled.none
+
+
+class Tripwires(NamedTuple):
+    """What the kernel can know of a deny. Paths and names are as events have them."""
+
+    paths: tuple[str, ...]  # of files, and of folders below which all is denied
+    names: tuple[str, ...]  # of other patterns: one name that every match has, or has above it
+    networks: tuple[Network, ...]
 
 
 class Compiled:
@@ -130,24 +137,24 @@ class Compiled:
         compiled = self.verbs[verb]
         return compiled.uniform(network, port, protocol) if isinstance(compiled, PeerVerb) else None
 
-    def tripwires(self) -> tuple[tuple[str, ...], tuple[Network, ...]]:
-        """What is denied by a literal path, by a whole folder (`/dir/**`), or by network: never budgeted away.
+    def tripwires(self) -> Tripwires:
+        """What is denied: never budgeted away."""
+        denies = [entry.rule for verb in VERBS for entry in self.verbs[verb].denies]
+        networks = {rule.network for rule in denies if isinstance(rule, PeerRule) and rule.network is not None}
+        sockets = {rule for rule in denies if isinstance(rule, UnixRule)}
+        files = {rule.glob for rule in denies if not isinstance(rule, PeerRule) and rule.glob and not _is_abstract(rule)}
+        whole = {glob for glob in files if glob.literal or glob.whole}
+        names = {glob.nearest for glob in (files - whole) | {rule.glob for rule in sockets}} - {""}
+        paths = {glob.folder or "/" for glob in whole}
+        return Tripwires(_as_events(paths), _as_events(names), tuple(sorted(networks, key=str)))
 
-        Paths are as events have them; other patterns can't be wired.
-        """
-        denies = [entry for verb in VERBS for entry in self.verbs[verb].denies]
-        paths = {path for entry in denies for path in _wire(entry)}
-        networks = {entry.rule.network for entry in denies if isinstance(entry.rule, PeerRule) and entry.rule.network is not None}
-        return tuple(sorted(paths)), tuple(sorted(networks, key=str))
+
+def _is_abstract(rule: PathRule | UnixRule) -> bool:
+    return isinstance(rule, UnixRule) and rule.abstract
 
 
-def _wire(entry: Entry) -> tuple[str, ...]:
-    rule = entry.rule
-    if isinstance(rule, PeerRule) or rule.glob is None or (isinstance(rule, UnixRule) and rule.abstract):
-        return ()
-    if not rule.glob.literal and not rule.glob.whole:
-        return ()
-    return (from_bytes(rule.glob.text.encode()),)
+def _as_events(texts: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(from_bytes(text.encode()) for text in texts))
 
 
 def worst(first: Verdict, second: Verdict) -> Verdict:

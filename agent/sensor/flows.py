@@ -211,6 +211,11 @@ class Flows:
         """Send every use of this file, or of what lies below this folder, whatever the budget says. Container 0: in all."""
         self._tripwires.put(layout.TRIPWIRE_KEY.pack(container, names, device), _U32.pack(1))
 
+    def guard_name(self, container: int, name: int) -> None:
+        """The same for every file that has this one name, or lies below a folder that has it; by the name's hash alone."""
+        self._tripwires.put(layout.TRIPWIRE_KEY.pack(container, name, 0), _U32.pack(1))
+        self._sensor.wire_name(name)
+
     def guard_network(self, container: int, address: bytes, bits: int) -> None:
         """Send every connection to this network (16 bytes; IPv4 mapped, so +96 bits), whatever the budget says."""
         self._networks.put(_network(container, address, bits), _U32.pack(1))
@@ -218,6 +223,10 @@ class Flows:
     def unguard_file(self, container: int, names: int, device: int) -> None:
         """No longer."""
         self._tripwires.delete(layout.TRIPWIRE_KEY.pack(container, names, device))
+
+    def unguard_name(self, container: int, name: int) -> None:
+        """No longer. Its bit stays: what shares it costs a look-up more."""
+        self._tripwires.delete(layout.TRIPWIRE_KEY.pack(container, name, 0))
 
     def unguard_network(self, container: int, address: bytes, bits: int) -> None:
         """No longer."""

@@ -33,6 +33,7 @@ class Flows:
         self.room, self.counted = room, 3
         self.held: dict[Prefix, bool] = {}
         self.files: set[tuple[int, int]] = set()
+        self.names: set[int] = set()
         self.networks: set[str] = set()
 
     def install(self, prefix: Prefix, *, children_only: bool = False) -> None:
@@ -51,6 +52,12 @@ class Flows:
 
     def unguard_file(self, _: int, names: int, device: int) -> None:
         self.files.remove((names, device))
+
+    def guard_name(self, _: int, name: int) -> None:
+        self.names.add(name)
+
+    def unguard_name(self, _: int, name: int) -> None:
+        self.names.remove(name)
 
     def guard_network(self, _: int, address: bytes, bits: int) -> None:
         self.networks.add(f"{IPv6Address(address)}/{bits}")
@@ -134,14 +141,14 @@ def test_what_is_denied_is_guarded_and_what_no_longer_is_like_anything_else(tmp_
     told = kernel(flows, Policies([tmp_path]))
     (container,) = told._node.containers.live()
 
-    def guarded(*denied: str) -> tuple[int, list[str]]:
+    def guarded(*denied: str) -> tuple[int, int, list[str]]:
         paths = ", ".join(one for one in denied if one.startswith("/"))
         networks = ", ".join(one for one in denied if not one.startswith("/"))
         (tmp_path / "p.yaml").write_text(DENY.format(paths=paths, networks=networks))
         assert told._policies.load(), told._policies.problems
         told.protect(container)
-        return len(flows.files), sorted(flows.networks)
+        return len(flows.files), len(flows.names), sorted(flows.networks)
 
-    assert guarded("/data/a", "/keys/b") == (2, [])
-    assert guarded("/keys/b", "10.0.0.0/8") == (1, ["::ffff:a00:0/104"])
-    assert guarded("192.0.2.0/24") == (0, ["::ffff:c000:200/120"])
+    assert guarded("/data/a", "/keys/b", "/**/token") == (2, 1, [])
+    assert guarded("/keys/b", "10.0.0.0/8") == (1, 0, ["::ffff:a00:0/104"])
+    assert guarded("192.0.2.0/24") == (0, 0, ["::ffff:c000:200/120"])
