@@ -6,6 +6,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.outputs.metrics import Snapshot
+from agent.policies import Change
+from agent.rejudge import RESULTS, Done
 
 if TYPE_CHECKING:
     from agent.live import Agent
@@ -43,8 +45,17 @@ TABLES: Final = {
         "outputs.findings.forgotten_flows",
     ),
     "recording": ("Raw records that a recording does not hold: its disk is slow, or it is full.", "not_recorded"),
+    "remembered": (
+        "Known flows of which no first sight was kept: they are news again when the policies change.",
+        "remembered.beyond",
+    ),
+    "programs": (
+        "Running programs whose exec was forgotten: after a change of the policies their file alone is judged, no script.",
+        "programs.evicted",
+    ),
     "screen": ("Lines that a slow terminal was not shown.", "outputs.not_shown"),
 }
+NAMES: Final = 50  # of policies, in a note
 # The same of the kernel's maps, by its own counters.
 KERNEL_TABLES: Final = {
     "flows": ("Flows that the kernel had no room for: counted at their folder or network.", "map_full"),
@@ -73,6 +84,11 @@ def snapshot(agent: "Agent") -> Snapshot:
         containers={"identified": named, "unidentified": len(live) - named},
         policy_generation=agent.policies.generation,
         policy_errors=len(agent.policies.problems),
+        policy_polling=agent.watcher.mode == "polling",
+        policy_changes=agent.rejudging.changes,
+        rejudged={name: agent.rejudging.totals[name] for name in RESULTS},
+        rejudging_s=agent.rejudging.last_s,
+        remembered=len(agent.remembered),
         lost={(f"log.{name}", kind): count for name, one in logs.items() for kind, count in one.lost.items()},
         tables=tables(agent),
         log_bytes={name: one.disk_bytes for name, one in logs.items()},
@@ -110,8 +126,33 @@ def status(agent: "Agent") -> dict[str, Any]:
 
 
 def _policies(agent: "Agent") -> dict[str, Any]:
-    policies = agent.policies
-    return {"generation": policies.generation, "count": len(policies), "errors": [str(each) for each in policies.problems]}
+    policies, watcher, rejudging = agent.policies, agent.watcher, agent.rejudging
+    return {
+        "generation": policies.generation,
+        "count": len(policies),
+        "errors": [str(each) for each in policies.problems],
+        "watched": {"by": watcher.mode, "why": watcher.why},
+        "rejudging": {"busy": rejudging.busy, "changes": rejudging.changes, "last_s": round(rejudging.last_s, 3)},
+        "remembered": len(agent.remembered),
+    }
+
+
+def change(made: Change, count: int) -> dict[str, Any]:
+    """What a note says of a new set of policies. Names are ids, the first NAMES of each list; the counts are whole."""
+    lists = {"added": made.added, "removed": made.removed, "changed": made.changed}
+    return {
+        "generation": made.generation,
+        "before": made.before,
+        "policies": count,
+        **{word: list(names[:NAMES]) for word, names in lists.items()},
+        "counts": {word: len(names) for word, names in lists.items()},
+    }
+
+
+def rejudged(done: Done) -> dict[str, Any]:
+    """What a note says when all that was remembered and all that runs has been judged by the new set."""
+    failed = {"failed": done.failed} if done.failed else {}
+    return {"generation": done.change.generation, **done.results, "took_s": round(done.took_s, 3), **failed}
 
 
 def _logs(agent: "Agent") -> dict[str, Any]:

@@ -10,7 +10,7 @@ is told as a Gap of place "agent.unjudged", with the container and how many such
 """
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 from msgspec import to_builtins
@@ -148,10 +148,11 @@ class Lifecycle:
         for container, count in unjudged.items():
             self._see(Gap(now_ns, container, "agent.unjudged", "", count, began_ns), False)  # noqa: FBT003 - as the pipeline
 
-    def protect(self) -> None:
-        """Other policies are in force: what they deny is guarded where it already runs."""
+    def protect(self) -> Iterator[None]:
+        """Other policies are in force: what they deny is guarded where it already runs. Goes on with each step."""
         for container in self._node.containers.live():
             self._kernel.protect(container)
+            yield
 
     def close(self) -> None:
         """What is held is written without a name."""

@@ -5,15 +5,15 @@ policies ─► load and attach ─► self-test ─► stock-taking ─► read
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Event as Flag
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
 from agent import account, app, down
+from agent.aliases import under_all_names
 from agent.failures import Failures
 from agent.hashing import Hashing
 from agent.kernel import LiveKernel
@@ -23,7 +23,11 @@ from agent.outputs.health import Health
 from agent.outputs.metrics import Metrics, Snapshot
 from agent.outputs.server import Server, pages
 from agent.outputs.stamp import boot_ns
-from agent.policies import Policies
+from agent.policies import Change, Found, Policies, find
+from agent.programs import Programs, running
+from agent.rejudge import Done, Judge, Rejudging
+from agent.rejudge import Parts as Rejudged
+from agent.remembered import Remembered
 from agent.sensor import hooks, layout, selftest
 from agent.sensor.decode import Decoder
 from agent.sensor.flows import Flows
@@ -38,7 +42,11 @@ from agent.status import StatusFile
 from agent.tasks import Tasks
 from agent.turns import Timer, Turns
 from agent.version import version
+from agent.watching import Watcher
 from model.event import Event, Gap
+from model.origin import Origin
+from model.problem import Problem
+from model.verdict import Verdict
 
 NEEDS = ("policies", "sensor", "self-test", "stock-taking")
 KINDS = {name.removeprefix("KIND_").lower(): number for name, number in vars(layout).items() if name.startswith("KIND_")}
@@ -64,7 +72,7 @@ class Agent:
         self._made.callback(self._status.close)
         self.health = Health(NEEDS, stuck_s=settings.stuck_s)
         self.policies = Policies([settings.policies.folder])
-        self.changed = Flag()  # somebody touched the policies
+        self.watcher = Watcher([settings.policies.folder], settings.policies.settle_s)
         self._recorder = self._open_recorder(record) if record else None
         self.started_s = time.monotonic()
         self.sensor: Sensor | None = None
@@ -129,7 +137,8 @@ class Agent:
         self.sensor = Sensor.open(settings=chosen)
         self._attached_ns = boot_ns()
         self._made.callback(self.sensor.close)
-        self.sensor.set_generation(self.policies.generation)
+        self._epoch = self.policies.generation
+        self.sensor.set_generation(self._epoch)
         self.health.met("sensor")
 
     @property
@@ -156,19 +165,65 @@ class Agent:
         self._made.callback(self.source.close)
         self.kernel = LiveKernel(self.flows, self.node, self.policies, sensor.seed)
         self.novelty = app.novelty(self.policies, self.kernel.answer, self.kernel.answer_network)
+        self.programs, self.remembered = Programs(), Remembered(self.flows)
+        self.remembered.generation = self.policies.generation
         fact = self._recorder.fact if self._recorder else _nowhere
         around = app.Around(
             self.kernel,
-            self.novelty.see,
-            self.flows.remember,
-            self.flows.watch,
+            self._novel,
+            self.remembered.settle,
+            self.remembered.settle,
             fact,
             self._event_failed,
-            more=(self.hashing.write,),
+            more=(self.hashing.write, self.remembered.write, self.programs.write),
         )
         self.pipeline, self.life = app.pipeline(self.decoder, self.node, self.policies, self.outputs, around)
+        self.rejudging = Rejudging(self._rejudged(), self.remembered, self.outputs.findings, self._is_judged)
         self.failures = Failures({"agent.decode": self._unread, "agent.pipeline": lambda: self.pipeline.failed})
         self._made.callback(self._look_again)
+
+    def _novel(self, event: Event, origin: Origin, verdict: Verdict | None) -> None:
+        self.remembered.see(event, origin, verdict)
+        self.novelty.see(event, origin, verdict)
+
+    def _rejudged(self) -> Rejudged:
+        """What judging again needs of the others."""
+        containers = self.node.containers
+
+        def before(change: Change) -> Judge:
+            return under_all_names(change.previous.judge, containers)
+
+        return Rejudged(
+            judge=under_all_names(self.policies.judge, containers),
+            judge_by=before,
+            container=containers.of,
+            guard=self.life.protect,
+            prefixes=lambda: self.kernel.ask_prefixes(self.novelty.stands),
+            sweep=self._counts_of_violations,
+            see=self.pipeline.see,
+            again=self.pipeline.again,
+            pending=lambda: self.pipeline.pending,
+            count=self.flows.count,
+            known=self.flows.known,
+            running=self._running,
+            forget_all=self._forget_all,
+            now_ns=boot_ns,
+        )
+
+    def _running(self) -> Iterator[tuple[Event, Origin] | None]:
+        return running(self.watching.stock_again(), self.decoder.take, self.node, self.programs, self.pipeline.take)
+
+    def _counts_of_violations(self) -> list[Event]:
+        swept = self.flows.sweep(whole=False)
+        return [*swept.firsts, *swept.counts]
+
+    def _forget_all(self) -> None:
+        """Nothing that the kernel knows counts any more: every flow is another one, and nothing is answered for as a whole."""
+        self._epoch += 1
+        self.watching.set_generation(self._epoch)
+        for count in self.kernel.ask_prefixes(lambda *_: False):
+            if count is not None:
+                self.pipeline.see(count)
 
     def _unread(self) -> int:
         return self.decoder.malformed + self.reports.malformed
@@ -176,6 +231,7 @@ class Agent:
     def _look_again(self) -> None:
         """At the end: what is held, what was counted since the last sweep."""
         self._all_counts_s = 0.0
+        self.rejudging.close()
         self.life.close()
         if self._turns and self._turns.undrained:
             self.pipeline.see(Gap(boot_ns(), 0, "agent.end", "", self._turns.undrained, boot_ns()))
@@ -216,7 +272,8 @@ class Agent:
             Timer("health", 1.0, self.health.beat),
             Timer("clock", 0.3, self.flows.renew_clock, lambda: not self.flows.ticks.known),
             Timer("hashes", 0.05, self.hashing.tick, lambda: self.hashing.busy),
-            Timer("policies", self.settings.policies.settle_s, self._reload_if_changed, self.changed.is_set),
+            Timer("policies", 0.0, self._put_in_force, lambda: self.watcher.waiting),
+            Timer("rejudging", 0.0, self.rejudging.step, lambda: self.rejudging.can_step),
             Timer("sweep", self.settings.sensor.sweep_interval_s, self.sweep),
             Timer("heartbeat", self.settings.heartbeat_s, self._heartbeat),
         ]
@@ -263,33 +320,40 @@ class Agent:
             self._sparse.warning("the recording has ended", why=self._recorder.problem)
 
     def reload(self) -> None:
-        """Read the policies. A bad file keeps the old ones in force, and is said loudly, once."""
+        """Read the policies, here and now: at the start, before anything is judged."""
+        self._take(find(self.policies.folders))
+
+    def _put_in_force(self) -> None:
+        """What the watcher has read."""
+        found = self.watcher.taken()
+        change = self._take(found) if found else None
+        if change is not None:
+            self.rejudging.begin(change)
+
+    def _take(self, found: Found) -> Change | None:
+        """A bad file keeps the old policies in force, and the agent is no less ready for it."""
         before = self.policies.problems
-        if self.policies.load():
-            if self.sensor:
-                self._put_in_force(self.sensor)
-            self.note("policies", {"generation": self.policies.generation, "policies": len(self.policies)})
+        change = self.policies.take(found)
+        if change is not None:
+            self.note("policies", account.change(change, len(self.policies)))
+        self._tell_problems(before)
+        if self.policies.generation:
+            self.health.met("policies")
+        return change
+
+    def _tell_problems(self, before: Sequence[Problem]) -> None:
+        """Loudly, once for each set of them."""
         if self.policies.problems and self.policies.problems != before:
             first = str(self.policies.problems[0])
             self.note("policies", {"errors": len(self.policies.problems), "first": first})
             self._logger.warning("policies have errors", count=len(self.policies.problems), first=first.partition("\n")[0])
         elif before and not self.policies.problems:
             self._logger.warning("policies have no errors any more")
-        if self.policies.generation:
-            self.health.met("policies")
 
-    def _put_in_force(self, sensor: Sensor) -> None:
-        """Nothing stays remembered under the policies before."""
-        counts = self.kernel.forget_prefixes()
-        self.novelty.forget()
-        sensor.set_generation(self.policies.generation)
-        self.life.protect()
-        for count in counts:
-            self.pipeline.see(count)
-
-    def _reload_if_changed(self) -> None:
-        self.changed.clear()
-        self.reload()
+    def _is_judged(self, done: Done) -> None:
+        self.note("rejudged", account.rejudged(done))
+        if done.failed:
+            self._logger.error("judging again failed: everything is news again", why=done.failed)
 
     def _heartbeat(self) -> None:
         self.note("heartbeat", {"hits": self.metrics.known_hits, "containers": self._snapshot.containers})
@@ -320,20 +384,20 @@ def _nowhere(fact: dict[str, Any]) -> None:
     del fact
 
 
-def run(agent: Agent, tasks: Tasks, watch: Sequence[Callable[[Flag], None]] = ()) -> int:
+def run(agent: Agent, tasks: Tasks) -> int:
     """Start, turn, end. The exit code: 0 after a signal, 1 if an essential part failed."""
     try:
         if agent.start(tasks.ending.is_set):
-            _turn(agent, tasks, watch)
+            _turn(agent, tasks)
     finally:
         agent.close()
     return 1 if tasks.failed else 0
 
 
-def _turn(agent: Agent, tasks: Tasks, watch: Sequence[Callable[[Flag], None]]) -> None:
+def _turn(agent: Agent, tasks: Tasks) -> None:
     tasks.add("turns", agent.turns().run, essential=True)
-    for number, watcher in enumerate(watch):
-        tasks.add(f"watch.{number}", watcher)
+    tasks.add("policies", agent.watcher.run)
     tasks.start()
     tasks.wait()
+    agent.watcher.stop()
     tasks.end(agent.settings.shutdown_s - 2)

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
 from model.event import Access, Change, Event, Layer, Net, Open, Operation
-from model.origin import Origin
+from model.origin import Container, Origin
 from model.verdict import Outcome, Verdict
 
 FIRST = 48  # new direct children of a folder before it is considered
@@ -79,9 +79,10 @@ class Novelty:
         elif type(event) is Net and event.direction.name == "EGRESS":
             self._peer(event, origin)
 
-    def forget(self) -> None:
-        """Start anew: the policies changed."""
-        self._seen.clear()
+    def stands(self, place: "Folder | Peers", container: Container) -> bool:
+        """Whether it may still be answered for, under the policies of now."""
+        origin = Origin(container, None)
+        return self._allows(origin, place) if isinstance(place, Folder) else self._allows_peers(origin, place)
 
     def _file(self, origin: Origin, path: str, device: int, layer: Layer, kind: type, use: int) -> None:
         above = path
@@ -119,9 +120,12 @@ class Novelty:
         peers = Peers(origin.container.cgroup, network, event.port, int(event.protocol), event.direction.number)
         if not _is_time(self._count(peers), FIRST):
             return
-        verdict = self._uniform_network(origin, "egress", network, event.port, int(event.protocol))
-        if verdict is not None and verdict.outcome is not Outcome.VIOLATION:
+        if self._allows_peers(origin, peers):
             self._answer_network(peers)
+
+    def _allows_peers(self, origin: Origin, peers: Peers) -> bool:
+        verdict = self._uniform_network(origin, "egress", peers.network, peers.port, peers.protocol)
+        return verdict is not None and verdict.outcome is not Outcome.VIOLATION
 
 
 def _is_time(count: int, first: int) -> bool:

@@ -98,6 +98,14 @@ class Pipeline:
             for record, position in zip(records, self._logged(records), strict=True):
                 self._tell(record, position)
 
+    def again(self, event: Event, origin: Origin, verdict: Verdict | None) -> bool:
+        """What was judged anew, and is to be told: the stages behind the judge. False where the log had no room for it."""
+        for record in self._recorded(((event, origin, verdict),), False):  # noqa: FBT003 - as `_through`
+            (position,) = self._logged((record,))
+            self._tell(record, position)
+            return position > 0
+        return False
+
     def _logged(self, records: Sequence[Record]) -> Sequence[int]:
         """Where the log has them. An error is looked for one by one: 0 for the record that it is in."""
         try:
@@ -170,7 +178,7 @@ class Pipeline:
         verdict = record.verdict
         if not position:
             self.unwritten += 1
-        elif verdict is None or not int(verdict.depends) & _BESIDE_KEY:
+        elif is_rememberable(verdict):
             violates = verdict is not None and verdict.outcome is _VIOLATION and verdict.mode is _ALERT
             self._waiting.append((position, record.event.flow, violates))  # type: ignore[union-attr]
             self._parts.novel(record.event, record.origin, verdict)  # type: ignore[arg-type]
@@ -192,3 +200,8 @@ class Pipeline:
     def pending(self) -> int:
         """Flows whose records the log has not taken yet."""
         return len(self._waiting)
+
+
+def is_rememberable(verdict: Verdict | None) -> bool:
+    """Whether a flow's key decides its verdict: then one answer holds for every repeat."""
+    return verdict is None or not int(verdict.depends) & _BESIDE_KEY

@@ -64,7 +64,7 @@ class PolicySettings(Part):
 
     folder: Path = Path("/etc/vedette/rules")
     """Folder of policy files (*.yaml). Watched; a change counts at once. One that is named must be there at the start."""
-    settle_s: Seconds = 0.5
+    settle_s: Seconds = 0.1
     """Seconds without a further change until a changed folder is read: editors write twice."""
 
 

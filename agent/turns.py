@@ -70,7 +70,8 @@ class Turns:
 
     def turn(self) -> int:
         """One turn; how many records came."""
-        records = self._source.poll(PENDING_S if self._pipeline.pending else self._until_due())
+        until_s = self._until_due()
+        records = self._source.poll(min(PENDING_S, until_s) if self._pipeline.pending else until_s)
         self._pipeline.take(records)
         self._pipeline.settle()
         now_s = time.monotonic()

@@ -28,6 +28,7 @@ PARTS = {
     "novel": "what is new all the time: archives, temporary files, ps, builds, checkouts",
     "latency": "from an exec in the kernel to its record in the file",
     "idle": "start, memory, and the CPU of doing nothing",
+    "change": "other policies for ten thousand known flows: until they are in force, and until all is judged again",
     "top": "what a live view costs who has it open",
     "flood": "too much at once: what is itemised, what is counted, and who else suffers",
 }

@@ -87,7 +87,7 @@ class Container:
         elif event.flow:
             flow = self.flows.setdefault(event.flow, _Flow(event.kind))
             flow.path, flow.direction = event.file.path if event.file else None, event.direction
-            flow.itemised += 1
+            flow.itemised += not (event.standing and flow.itemised)  # judged again: nothing happened
         if event.kind == "exec" and event.file:
             self.programs[event.file.path] += 1
             if not event.standing:

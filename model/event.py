@@ -150,7 +150,7 @@ class Exec(Struct, frozen=True, gc=False, tag="exec", tag_field="kind"):
     seccomp: int  # 0 off, 1 strict, 2 filter
     code_environment: tuple[str, ...]  # names of variables that load code: LD_PRELOAD, PYTHONPATH …; never values
     setuid: bool  # the program's file raised privileges
-    standing: bool = False  # taken from a process that ran before the agent
+    standing: bool = False  # it ran already: before the agent, or before the policies changed
 
 
 class Exit(Struct, frozen=True, gc=False, tag="exit", tag_field="kind"):
@@ -171,7 +171,7 @@ class Open(Struct, frozen=True, gc=False, tag="open", tag_field="kind"):
     file: File
     access: Access
     flow: bytes  # the flow's key: 40 bytes
-    standing: bool = False
+    standing: bool = False  # nothing new happened: it was so before the agent, or is remembered and was judged by other policies
 
 
 class Many(Struct, frozen=True, gc=False, tag="many", tag_field="kind"):
@@ -205,6 +205,7 @@ class Change(Struct, frozen=True, gc=False, tag="change", tag_field="kind"):
     mode: int  # file mode after the call, with the set-user-id and set-group-id bits
     owner: int  # uid after the call
     flow: bytes
+    standing: bool = False
 
 
 class Direction(Word):
@@ -241,6 +242,7 @@ class Socket(Struct, frozen=True, gc=False, tag="socket", tag_field="kind"):
     type: int  # SOCK_*
     protocol: int
     flow: bytes
+    standing: bool = False
 
 
 class Unix(Struct, frozen=True, gc=False, tag="unix", tag_field="kind"):
@@ -252,6 +254,7 @@ class Unix(Struct, frozen=True, gc=False, tag="unix", tag_field="kind"):
     abstract: str  # its abstract name, without the leading NUL
     result: int
     flow: bytes
+    standing: bool = False
 
 
 class Dns(Struct, frozen=True, gc=False, tag="dns", tag_field="kind"):

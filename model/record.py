@@ -78,7 +78,7 @@ class Note(Struct, frozen=True, omit_defaults=True):
     id: str
     time: str
     where: Where
-    kind: str  # start, stop, heartbeat, policies, clock
+    kind: str  # start, stop, heartbeat, policies, rejudged, clock
     time_ns: int  # boot time
     says: dict[str, Any] = {}
     schema: int = field(default_factory=_schema)  # always written: an old line must not read as a newer schema's

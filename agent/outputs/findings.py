@@ -37,12 +37,15 @@ class _Window:
 
 
 class _Flow:
-    """A violating flow: what it was told as, and how many of its kernel's count are counted here."""
+    """A violating flow: what it was told as, and how many of its kernel's count are counted here.
 
-    __slots__ = ("counted", "finding", "workload")
+    The kernel may have counted it before it was a violation. Until its first count comes, it is not known how often.
+    """
+
+    __slots__ = ("counted", "finding", "is_based", "workload")
 
     def __init__(self, finding: Finding, of: str) -> None:
-        self.finding, self.workload, self.counted = finding, of, 0
+        self.finding, self.workload, self.counted, self.is_based = finding, of, 0, False
 
 
 class Findings:
@@ -70,6 +73,16 @@ class Findings:
             self._violation(record)
         elif cause := of_its_own(record):
             self._add(record, cause)
+
+    def begin_at(self, flow: bytes, count: int) -> None:
+        """A flow that the kernel knew became a violation: what it had counted until then is none of it."""
+        found = self._flows.get(flow)
+        if found is not None:
+            found.counted, found.is_based = count, True
+
+    def acquit(self, flow: bytes) -> None:
+        """A flow is no violation any more, or another one: what it does from now on belongs to no finding of before."""
+        self._flows.pop(flow, None)
 
     def tick(self, now_ns: int) -> None:
         """End the windows that are over at this boot time. Call it every second or so."""
@@ -112,6 +125,8 @@ class Findings:
     def _counted(self, event: FlowCount) -> None:
         """The kernel's count of the flow holds every time it was itemised, too: only what is above that is new."""
         flow = self._flows[event.flow]
+        if not flow.is_based:
+            flow.counted, flow.is_based = flow.counted + event.count - event.added, True
         more = event.count - flow.counted
         if event.final:
             del self._flows[event.flow]

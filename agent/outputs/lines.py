@@ -175,13 +175,27 @@ def _policies(says: Mapping[str, Any]) -> str:
         first = str(says.get("first", "")).partition("\n")[0]
         return f"{first}: {count} error{'' if count == 1 else 's'} in the policies, those before stay in force"
     count = says.get("policies", 0)
-    return f"{count} {'policy' if count == 1 else 'policies'} in force"
+    moved = ", ".join(f"{how} {name}" for how in ("added", "removed", "changed") for name in says.get(how, ())[:_NAMED])
+    return f"{count} {'policy' if count == 1 else 'policies'} in force{f': {moved}' if moved else ''}"
 
 
+def _rejudged(says: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{says[name]} {text}" for name, text in _JUDGED.items() if says.get(name))
+    return f"all that was known is judged again: {told or 'nothing changes'}"
+
+
+_NAMED: Final = 5
+_JUDGED: Final = {
+    "violation": "now forbidden",
+    "standing": "running and now forbidden",
+    "allowed": "no longer forbidden",
+    "news": "to be judged at the next hit",
+}
 _NOTES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
     "start": _start,
     "stop": lambda _: "stopped",
     "policies": _policies,
+    "rejudged": _rejudged,
 }
 
 

@@ -32,6 +32,11 @@ class Snapshot(Struct, frozen=True):
     containers: dict[str, int] = {}  # by state
     policy_generation: int = 0
     policy_errors: int = 0
+    policy_polling: bool = False  # changes are looked for, not told
+    policy_changes: int = 0
+    rejudged: dict[str, int] = {}  # what runs and what is remembered, judged again, by what became of it
+    rejudging_s: float = 0.0  # what the last change took
+    remembered: int = 0  # flows that can be judged again
     lost: dict[tuple[str, str], int] = {}  # place, kind: what no Gap has passed through `write` for, as the log's own
     tables: dict[str, int] = {}  # what had no room, by table
     log_bytes: dict[str, int] = {}
@@ -138,6 +143,20 @@ def _of(seen: Snapshot, lost: dict[tuple[str, str], int]) -> Iterable[Metric]:
     yield _gauge("vedette_containers", "Containers by state.", ["state"], _one(seen.containers))
     yield _gauge("vedette_policy_generation", "Generation of the policies in force.", [], {(): seen.policy_generation})
     yield _gauge("vedette_policy_errors", "Errors in the policy files as they are now.", [], {(): seen.policy_errors})
+    text = "1: inotify is used up or broken, so the policies' folders are looked at once a second."
+    yield _gauge("vedette_policy_polling", text, [], {(): int(seen.policy_polling)})
+    yield _counter(
+        "vedette_policy_changes", "Sets of policies that were put in force on the running agent.", [], {(): seen.policy_changes}
+    )
+    text = "What was judged again after a change: same, violation, allowed, news (not to be judged again), standing (what runs)."
+    yield _counter("vedette_rejudged", text, ["result"], _one(seen.rejudged))
+    yield _gauge(
+        "vedette_rejudging_seconds",
+        "From a set in force until all was judged again, at the last change.",
+        [],
+        {(): seen.rejudging_s},
+    )
+    yield _gauge("vedette_remembered_flows", "Known flows that can be judged again.", [], {(): seen.remembered})
     yield _gauge("vedette_log_bytes", "Bytes of a log on disk.", ["log"], _one(seen.log_bytes))
     yield _counter("vedette_task_restarts", "Tasks that crashed and were started again.", ["task"], _one(seen.restarts))
     yield _gauge("vedette_ready", "1: self-test passed, sensor attached, policies loaded.", [], {(): int(seen.ready)})

@@ -25,6 +25,7 @@ _DECIDE = Struct("<3QI4x")  # struct decide_args
 _ALLOW = Struct("<QI4x3Q")  # struct allow_args
 _PASSES = 64  # of one sweep: so often may the ring of reports be full
 _LARGEST = 1 << 32
+_RETIRED = 1 << 63  # FLOW_RETIRED: a bit of the count
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Flows:
     def __init__(self, sensor: Sensor, reports: Reports, tap: Tap | None = None) -> None:
         self._sensor, self._read, self._tap = sensor, reports, tap
         self._ring = sensor.ring("reports")
-        self._answers = sensor.map("answers")
+        self._flows, self._answers = sensor.map("flows"), sensor.map("answers")
         self._page = mmap.mmap(self._answers.descriptor, self._answers.max_entries * self._answers.value_bytes)
         self._whos, self._budgets, self._prefixes = (sensor.map(name) for name in ("whos", "budgets", "prefixes"))
         self._containers, self._tripwires = sensor.map("containers"), sensor.map("tripwires")
@@ -76,8 +77,21 @@ class Flows:
         self._answer(keys, layout.FLOW_WATCHED)
 
     def forget(self, keys: Iterable[bytes]) -> None:
-        """Send these flows again at their next hit: their verdict is no longer sure."""
-        self._answer(keys, layout.FLOW_UNSENT)
+        """Send these flows again at their next hit: their verdict is no longer sure. What is counted stays."""
+        self._answer(keys, layout.FLOW_PENDING)
+
+    def count(self, key: bytes) -> int | None:
+        """How often the kernel has seen this flow by now; None where it is forgotten, or about to be."""
+        value = self._flows.get(key)
+        counted: int = layout.FLOW.unpack(value)[0] if value else _RETIRED
+        return None if counted & _RETIRED else counted
+
+    def known(self) -> Iterator[bytes]:
+        """The keys of all flows that are only counted. Walks the map: some microseconds each."""
+        for key, value in self._flows.items():
+            count, *_, state = layout.FLOW.unpack(value)
+            if state >= layout.FLOW_KNOWN and not count & _RETIRED:
+                yield key
 
     def _answer(self, keys: Iterable[bytes], state: int) -> None:
         pack, waiting = layout.ANSWER.pack, iter(keys)
@@ -204,8 +218,19 @@ class Flows:
 
     def guard_network(self, container: int, address: bytes, bits: int) -> None:
         """Send every connection to this network (16 bytes; IPv4 mapped, so +96 bits), whatever the budget says."""
-        key = _U32.pack(64 + bits) + _U64.pack(container) + address  # low word, high word
-        self._networks.put(key, _U32.pack(1))
+        self._networks.put(_network(container, address, bits), _U32.pack(1))
+
+    def unguard_file(self, container: int, names: int, device: int) -> None:
+        """No longer."""
+        self._tripwires.delete(layout.TRIPWIRE_KEY.pack(container, names, device))
+
+    def unguard_name(self, container: int, name: int) -> None:
+        """No longer. Its bit stays: what shares it costs a look-up more."""
+        self._tripwires.delete(layout.TRIPWIRE_KEY.pack(container, name, 0))
+
+    def unguard_network(self, container: int, address: bytes, bits: int) -> None:
+        """No longer."""
+        self._networks.delete(_network(container, address, bits))
 
     def decide(self, cgroup: int, state: int) -> None:
         """Say what a cgroup is (layout.CONTAINER_*). What the kernel noted of it stays."""
@@ -236,3 +261,8 @@ class Flows:
 def _owner(key: bytes) -> int:
     """The container at the beginning of a key."""
     return int.from_bytes(key[:8], "little")
+
+
+def _network(container: int, address: bytes, bits: int) -> bytes:
+    """The key of a guarded network."""
+    return _U32.pack(64 + bits) + _U64.pack(container) + address  # low word, high word

@@ -9,7 +9,7 @@ Links are held by this process: whatever ends it, ends them.
 
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from struct import Struct
@@ -26,6 +26,7 @@ from agent.sensor.source import Channel, Tap
 
 _U32 = Struct("<I")
 _HOST = "standing_host"
+_AGAIN = ("standing_tasks", "standing_code", "standing_listeners", "standing_sockets")
 _RINGS = {Channel.URGENT: "urgent", Channel.NOVELTY: "novelty"}
 
 
@@ -141,10 +142,29 @@ class Sensor:
             if program.place.startswith("iter") and not self._out(program.name):
                 self._iterate(program, take)
 
+    def stock_again(self) -> Iterator[list[bytes]]:
+        """What runs now: every process as an exec, and of mapped code and sockets what is no flow any more. Counts nothing.
+
+        Goes on with each step; sockets come by the rings. For when the policies change: `take_stock` was before.
+        """
+        self._object.set_variable("stock_again", 1)
+        try:
+            for name in _AGAIN:
+                program = self._object.programs.get(name)
+                if program is not None and not self._out(name):
+                    yield from self._walk(program)
+        finally:
+            self._object.set_variable("stock_again", 0)
+
     def _out(self, program: str) -> bool:
         return any(hook.program == program and hook.state is not State.ATTACHED for hook in self.hooks)
 
     def _iterate(self, program: Program, take: Callable[[list[bytes]], None]) -> None:
+        for records in self._walk(program):
+            take(records)
+        take([])
+
+    def _walk(self, program: Program) -> Iterator[list[bytes]]:
         library = self._object.library
         link = library.bpf_program__attach_iter(program.pointer, None)
         try:
@@ -152,11 +172,9 @@ class Sensor:
         finally:
             library.bpf_link__destroy(link)
         try:
-            for records in stock.batches(descriptor):
-                take(records)
+            yield from stock.batches(descriptor)
         finally:
             os.close(descriptor)
-        take([])
 
     def missing(self) -> list[Hook]:
         """The hooks that are not in place, with what is not seen without them."""

@@ -15,7 +15,6 @@ from agent.sensor.features import SensorError
 from agent.settings import Settings, SettingsError, load
 from agent.tasks import Tasks, end_on_signals
 from agent.verbs.refusal import refused
-from agent.watching import watcher
 
 
 def run(file: Path | None, overrides: Mapping[str, Any], record: Path | None) -> int:
@@ -40,7 +39,7 @@ def _run(settings: Settings, logger: FilteringBoundLogger, tasks: Tasks, record:
     except (SettingsError, FolderInUseError, OSError) as error:
         return refused(error)
     try:
-        return turn(agent, tasks, [watcher([settings.policies.folder], agent.changed)])
+        return turn(agent, tasks)
     except SettingsError as error:
         return refused(error)
     except SensorError as error:

@@ -98,6 +98,9 @@ def _hook_lines(all_hooks: list[dict[str, str]]) -> Iterator[str]:
 
 def _policy_lines(policies: dict[str, Any]) -> Iterator[str]:
     yield f"policies   {policies['count']} in force, generation {policies['generation']}"
+    watched = policies.get("watched", {})
+    if watched.get("by") == "polling":
+        yield f"           ✗ polled once a second: {watched['why']}"
     for error in policies["errors"]:
         yield f"           ✗ {error}"
 

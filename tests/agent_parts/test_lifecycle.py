@@ -66,7 +66,7 @@ def undecided(path: str) -> Watch:
 def test_under_other_policies_every_running_container_is_guarded_anew() -> None:
     watch = Watch()
     watch.life.answer()
-    watch.life.protect()
+    assert len(list(watch.life.protect())) == 1
     assert watch.kernel.protected == [BOX, BOX]
 
 

@@ -1,12 +1,13 @@
 """When many new files of a folder, or peers of a network, are one answer for the kernel: and when never."""
 
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 
 import pytest
 from msgspec.structs import replace
 
 from agent.novelty import AGAIN, CHILDREN, DEEPER, FIRST, TABLE, TREE, Folder, Network, Novelty, Peers
-from model.event import Access, Change, Direction, Layer, Operation
+from model.event import Access, Change, Direction, Layer, Open, Operation
 from model.origin import Origin
 from model.verdict import Mode, Outcome, Reason, Verdict
 from tests.outputs.builders import ALLOWED, T0, actor, container, file, net, open_, origin, violation
@@ -165,12 +166,17 @@ def test_who_comes_in_is_never_answered_for() -> None:
     assert watch.asked == []
 
 
-def test_under_other_policies_everything_is_counted_from_the_start() -> None:
-    watch = Watch()
-    watch.opens(*new(FIRST - 1))
-    watch.novelty.forget()
-    watch.opens(*new(FIRST - 1))
-    assert watch.answered == []
+@pytest.mark.parametrize(("uniform", "stands"), [(ALLOWED, True), (UNJUDGED, True), (None, False), (violation(), False)])
+def test_what_was_answered_for_stands_under_other_policies_where_they_decide_all_of_it_alike(
+    uniform: Verdict | None, stands: bool
+) -> None:
+    watch = Watch(uniform)
+    places = (
+        Folder(99, 1, Layer.WRITABLE, Open, int(Access.WRITE), "/var/tmp"),
+        Peers(99, ip_network("192.0.2.0/24"), 443, 6, Direction.EGRESS.number),
+    )
+    assert [watch.novelty.stands(place, container()) for place in places] == [stands, stands]
+    assert watch.asked == [("write", "/var/tmp"), ("egress", "192.0.2.0/24")]
 
 
 def test_the_table_is_bounded_and_the_folder_touched_longest_ago_gives_way() -> None:

@@ -138,7 +138,7 @@ def test_a_container_that_becomes_another_one_is_compiled_anew(folder: Path, loa
 def test_what_is_compiled_is_kept_within_a_bound(loaded: Policies) -> None:
     for cgroup in range(COMPILED + 5):
         loaded.compiled(Container(cgroup, "/box", "id", "box", "", "runc"))
-    assert len(loaded._compiled) == COMPILED
+    assert len(loaded._now._compiled) == COMPILED
 
 
 def test_containers_that_the_same_policies_select_share_their_tables(folder: Path, loaded: Policies) -> None:

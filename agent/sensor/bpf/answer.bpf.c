@@ -26,8 +26,11 @@ static long answer_step(u32 i, void *unused)
 		return 1;
 	key = a->key;
 	f = bpf_map_lookup_elem(&flows, &key);
-	if (f)
-		f->state = a->state;
+	if (!f)
+		return 0;
+	if (a->state == FLOW_PENDING) /* its verdict is forgotten, not its count: sent again at the next hit */
+		f->emitted_ns = 0;
+	f->state = a->state;
 	return 0;
 }
 

@@ -18,6 +18,8 @@ const volatile struct allowance allowances[32] = {}; /* index: enum kind */
 
 /* Python writes it while we run: the policy generation is part of every flow's key. */
 volatile u32 generation = 0;
+/* Python writes it: stock is taken again, of what has a record. What is a flow already is neither told nor counted by that. */
+volatile u32 stock_again = 0;
 /* Whole sweeps of the flow map so far; counted by the program `forget_whos`. */
 volatile u32 sweep_round = 0;
 /* How often entries of `whos` were forgotten: then every process makes its own anew. */

@@ -116,6 +116,12 @@ static __always_inline void tell_contact(struct admission *a, const struct flow_
 	settle(a, e ? 0 : -1);
 }
 
+/* Stock is taken again: nothing happened, so nothing is counted. */
+static __always_inline bool only_stands(const struct contact *c)
+{
+	return c->standing && stock_again;
+}
+
 /* First sight of a contact, or one that waits for its answer. */
 NOINLINE int novel_contact(struct flow_key *key, struct contact *c, struct proc *p, u64 now)
 {
@@ -133,9 +139,13 @@ NOINLINE int novel_contact(struct flow_key *key, struct contact *c, struct proc 
 	a.urgent = c->direction == DIRECTION_EGRESS && !c->outcome && is_denied(network.container, c) &&
 		   may_trip(p, now);
 	/* One that has an entry was counted there already. */
+	if (only_stands(c) && bpf_map_lookup_elem(&prefixes, &network))
+		return 0;
 	if (!a.urgent && !bpf_map_lookup_elem(&flows, key) && count_prefix(&network, SCOPES_JUDGED, p, now))
 		return 0;
 	admitted = admit(key, p, &a);
+	if (admitted == ADMITTED_OVER && only_stands(c))
+		return 0;
 	if (admitted == ADMITTED_OVER && !a.urgent) {
 		if (!count_at_network(&network, p, now))
 			count_over(&a);
@@ -154,6 +164,8 @@ static __always_inline void contacted(struct contact *c, struct proc *p, u64 who
 	__builtin_memcpy(key.address, c->address, sizeof(key.address));
 	key.port = c->direction == DIRECTION_INGRESS ? c->local_port : c->port;
 	key.what = WHAT(KIND_NET, 0, c->outcome << 12 | c->direction << 8 | c->protocol);
+	if (only_stands(c) && bpf_map_lookup_elem(&flows, &key))
+		return;
 	if (!known(&key, p, about_now()))
 		novel_contact(&key, c, p, bpf_ktime_get_boot_ns());
 }

@@ -10,6 +10,9 @@
  * Execs and loads go out through the iterator itself, as u32 length and record: it waits for its reader and loses nothing.
  * Mounts and sockets go onto the rings: the rest of a flow that has no room there, the sweep tells.
  *
+ * After a change of the policies the last four run again (`stock_again`), over everything that has a record by then: each process
+ * is told, of code and sockets what is no flow any more.
+ *
  * Iterators can be preempted, and other programs then use the CPU's scratch: they have one of their own. One runs at a time.
  */
 #include "exec.bpf.h"
@@ -170,7 +173,7 @@ static __always_inline void fill_standing(struct exec_event *e, struct proc *p, 
 	fill_credentials(e, task);
 	e->argv_bytes = mm->arg_end - mm->arg_start;
 	e->standing = 1;
-	__builtin_memcpy(e->event.by.comm, p->by.comm, sizeof(p->by.comm));
+	bpf_probe_read_kernel_str(e->event.by.comm, sizeof(e->event.by.comm), task->comm);
 }
 
 /* Its arguments are in its memory, which only its own programs may read: Python's worker does. Of who made it only the parent is
@@ -180,10 +183,6 @@ static __always_inline void tell_standing(struct seq_file *seq, struct scratch *
 {
 	struct exec_event *e = (struct exec_event *)s->out;
 
-	if (container_of_task(task->real_parent) == p->by.container) {
-		p->by.ancestor_pid = p->by.creator_pid;
-		p->by.ancestor_started_ns = p->by.creator_started_ns;
-	}
 	begin_in(s, KIND_EXEC, &p->by, bpf_ktime_get_boot_ns(), sizeof(*e));
 	append_path(s, v);
 	fill_standing(e, p, task, v);
@@ -195,41 +194,59 @@ static __always_inline void tell_standing(struct seq_file *seq, struct scratch *
 	write_record(seq, s);
 }
 
+/* A record for a task that ran before us. NULL: the runtime's, on its way in: its next exec tells. */
+static __always_inline struct proc *first_record(struct task_struct *task, u64 id, struct view *v)
+{
+	struct container *c = bpf_map_lookup_elem(&containers, &id);
+	struct proc *p = enter(task, id, task->real_parent);
+
+	if (!p)
+		return NULL;
+	bpf_probe_read_kernel_str(p->by.comm, sizeof(p->by.comm), task->comm);
+	note_program(p, task, v);
+	if ((!c || !c->main_pid) && !is_handed_over(task))
+		return NULL;
+	p->by.session = SESSION_STANDING;
+	name_who(p, bpf_ktime_get_boot_ns());
+	if (task->pid == task->tgid && container_of_task(task->real_parent) == id) {
+		p->by.ancestor_pid = p->by.creator_pid;
+		p->by.ancestor_started_ns = p->by.creator_started_ns;
+	}
+	return p;
+}
+
 SEC("iter/task")
 int standing_tasks(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
 	struct scratch *s = own_scratch();
-	struct mm_struct *mm;
-	struct container *c;
+	struct proc *p, *known;
 	struct view v = {};
 	struct file *file;
-	struct proc *p;
 	u64 id;
 
-	if (!task || !s || proc_of(task))
+	if (!task || !s)
 		return 0;
-	id = standing_container(task);
-	mm = task->mm;
-	if (!id || !mm || !has_room(ctx->meta->seq, s))
+	known = proc_of(task);
+	if (!!known != !!stock_again)
 		return 0;
-	p = enter(task, id, task->real_parent);
-	if (!p)
+	id = known ? known->by.container : standing_container(task);
+	if (!id || !task->mm || !has_room(ctx->meta->seq, s))
 		return 0;
-	bpf_probe_read_kernel_str(p->by.comm, sizeof(p->by.comm), task->comm);
-	file = mm->exe_file;
-	if (!file)
+	file = task->mm->exe_file;
+	if (!file) {
+		if (!known)
+			enter(task, id, task->real_parent);
 		return 0;
+	}
 	view_dentry(&v, (u64)file->f_inode, (u64)file->f_path.dentry, id);
-	note_program(p, task, &v);
-	c = bpf_map_lookup_elem(&containers, &id);
-	if ((!c || !c->main_pid) && !is_handed_over(task))
-		return 0; /* the runtime, on its way in: its next exec tells */
-	p->by.session = SESSION_STANDING;
-	name_who(p, bpf_ktime_get_boot_ns());
+	p = known ? known : first_record(task, id, &v);
+	if (!p || p->by.session == SESSION_RUNTIME)
+		return 0;
 	if (task->pid == task->tgid)
 		tell_standing(ctx->meta->seq, s, p, task, &v);
-	note_ancestor(p);
+	if (!known)
+		note_ancestor(p);
 	return 0;
 }
 
@@ -246,11 +263,11 @@ static __always_inline void tell_code(struct seq_file *seq, struct scratch *s, s
 	struct flow_key key = {};
 	u32 admitted;
 
-	load_key(&key, p->who, v);
-	if (known(&key, p, a.now))
+	load_key(&key, party_who(p, a.now), v);
+	if (stock_again ? bpf_map_lookup_elem(&flows, &key) != NULL : known(&key, p, a.now))
 		return;
 	admitted = admit(&key, p, &a);
-	if (admitted == ADMITTED_OVER)
+	if (admitted == ADMITTED_OVER && !stock_again)
 		count_over(&a);
 	if (admitted != ADMITTED_SEND)
 		return;
@@ -265,12 +282,14 @@ static __always_inline void tell_code(struct seq_file *seq, struct scratch *s, s
 	settle(&a, 0);
 }
 
-/* The record of a task that ran before us; NULL: none, or it is the runtime's, or the hooks saw it first. */
+/* The record of a task that ran before us; NULL: none, or it is the runtime's, or the hooks saw it first. Again: any task's. */
 static __always_inline struct proc *standing_proc(struct task_struct *task)
 {
 	struct proc *p = task ? proc_of(task) : NULL;
 
-	return p && p->by.session == SESSION_STANDING ? p : NULL;
+	if (!p || p->by.session == SESSION_RUNTIME)
+		return NULL;
+	return p->by.session == SESSION_STANDING || stock_again ? p : NULL;
 }
 
 SEC("iter/task_vma")
