@@ -29,6 +29,7 @@ PARTS = {
     "latency": "from an exec in the kernel to its record in the file",
     "idle": "start, memory, and the CPU of doing nothing",
     "top": "what a live view costs who has it open",
+    "whatif": "a million records judged by other policies",
     "flood": "too much at once: what is itemised, what is counted, and who else suffers",
 }
 
