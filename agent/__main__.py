@@ -150,6 +150,20 @@ def replay(  # noqa: PLR0913, PLR0917 - options, which typer gives by name
 
 
 @app.command()
+def init(
+    container: Annotated[str, typer.Argument(help="Its name, namespace/name, or the beginning of its id.")],
+    settings: SettingsFile = None,
+    log: LogFolder = None,
+    output: Annotated[Path | None, typer.Option(help="A new file for it.", show_default="standard output")] = None,
+    json: Json = False,
+) -> None:
+    """Write a first policy for a container from what was recorded of it, with comments on what to look at. Needs no root."""
+    from agent.verbs.init import init as verb
+
+    raise typer.Exit(verb(container, settings, {"log.folder": log}, output, as_json=json))
+
+
+@app.command()
 def status(settings: SettingsFile = None, log: LogFolder = None, json: Json = False) -> None:
     """What this kernel offers and what the running agent sees: hooks, policies, containers, losses, its own cost."""
     from agent.verbs.status import status as verb

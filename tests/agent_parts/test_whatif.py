@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from agent.outputs.stamp import log_of
 from agent.policies import policies_of
 from agent.verbs.replay import replay
 from agent.verbs.whatif import Asked, whatif
@@ -22,27 +21,15 @@ from model.event import Event, Many, Open, Session
 from model.judge import Compiled, build, judge
 from model.origin import Container
 from model.policy import Policy
-from model.record import Finding, Note, Record
+from model.record import Note, Record
 from model.verdict import Mode, Outcome, Verdict
 from tests.model.strategies import KINDS, VERBS, keys, policies, text_of
-from tests.outputs.builders import BOOT, T0, actor, container, file, flow_count, gap, open_, origin, stamp
+from tests.outputs.builders import BOOT, T0, actor, container, file, flow_count, gap, open_, origin, stamp, written
 
 NOTHING = {"policies.folder": None, "log.folder": None, "output": None}
 READS = text_of("web", "alert", {"read": (["/etc/passwd"], None)})
 DENIES = text_of("web", "alert", {"read": (None, ["/etc/passwd"])})
 ALLOWED = Verdict(Outcome.ALLOWED, "read", "allowed", Mode.ALERT, 1)  # type: ignore[arg-type]
-
-
-def written(folder: Path, *entries: Record | Finding | Note) -> Path:
-    """A log of these entries."""
-    folder.mkdir(exist_ok=True)
-    lines: dict[str, bytes] = {}
-    for entry in entries:
-        name = log_of(entry)
-        lines[name] = lines.get(name, b"") + msgspec.json.encode(entry) + b"\n"
-    for name, content in lines.items():
-        (folder / f"{name}-{BOOT[:8]}-0.jsonl").write_bytes(content)
-    return folder
 
 
 def rules(folder: Path, text: str, name: str = "new.yaml") -> Path:
