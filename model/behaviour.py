@@ -167,11 +167,10 @@ class Behaviour:
 
     def _behaved(self, record: Record, event: Event, cgroup: int) -> None:
         subjects = list(subjects_of(event))
-        if not subjects:
-            return
         session = getattr(getattr(event, "actor", None), "session", None)
         if session not in OURS:
-            self.left_out[f"{session} sessions"] += 1
+            if subjects:
+                self.left_out[f"{session} sessions"] += 1
             return
         seen = [one for subject in subjects if (one := self._subject(subject, record))]
         early = self._is_early(record.where.boot, cgroup, event.time_ns)

@@ -18,7 +18,8 @@ from model.judge import build, judge
 from model.lint import lint
 from model.policy import Policy, parse
 from model.select import split_image
-from model.suggest import Rule, rules_of
+from model.suggest import rules_of
+from model.suggestion import Rule
 from model.text import printable
 from model.verdict import Outcome
 

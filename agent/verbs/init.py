@@ -53,7 +53,7 @@ def _write(drafted: Draft, output: Path | None, *, as_json: bool) -> int:
     if output is None:
         sys.stdout.write(text)
     else:
-        with output.open("x") as stream:
+        with output.open("x", encoding="utf-8") as stream:
             stream.write(text)
         sys.stderr.write(f"{output}: {len(drafted.rules)} rules of {drafted.facts.records} records: read it before you use it\n")
     return 0
@@ -64,7 +64,7 @@ class Found:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._needle = json.dumps(name.rpartition("/")[2])[1:-1].encode()  # stands in every line that has the name
+        self._needle = msgspec.json.encode(name.rpartition("/")[2])[1:-1]  # stands in every line that has the name
         self._workloads: dict[str, tuple[Container, Behaviour]] = {}
         self._gaps: list[Record] = []  # of all containers: whose they are is known at the end
         self._more_gaps = 0
@@ -80,7 +80,7 @@ class Found:
 
     def _records(self, place: Path, wanted: Callable[[bytes], bool]) -> Iterator[Record]:
         paths = list(dict.fromkeys(path for log in (ACTIVITY, EVIDENCE) for path in files(place, log)))  # a file is in both
-        with progress("reading", sum(path.stat().st_size for path in paths)) as bar:
+        with progress("reading", paths) as bar:
             for path in paths:
                 for _, line in lines(path):
                     bar.advance(len(line))

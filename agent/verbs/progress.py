@@ -1,8 +1,9 @@
 """How far a long verb has come: a bar on a terminal's standard error, nothing elsewhere."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from rich import progress as bars
@@ -30,11 +31,18 @@ class Progress:
 
 
 @contextmanager
-def progress(what: str, size: int) -> Iterator[Progress]:
-    """Shown while the context lasts, then wiped away."""
+def progress(what: str, files: Iterable[Path]) -> Iterator[Progress]:
+    """Shown while the context lasts, then wiped away. All of these files are to be read."""
     if not sys.stderr.isatty():
         yield Progress(None, None)
         return
     columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.DownloadColumn(), bars.TimeRemainingColumn())
     with bars.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield Progress(bar, bar.add_task(what, total=size))
+        yield Progress(bar, bar.add_task(what, total=sum(map(_size, files))))
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # retention took it meanwhile
+        return 0

@@ -50,7 +50,7 @@ def whatif(place: Path, asked: Asked) -> int:
 
 def _judged(paths: list[Path], new: Policies, old: Policies | None) -> Tally:
     rejudge = Rejudge(new, old)
-    with progress("judging", sum(_size(path) for path in paths)) as bar:
+    with progress("judging", paths) as bar:
         for path in paths:
             rejudge.lines(_followed(path, bar), str(path))
     return rejudge.tally
@@ -74,13 +74,6 @@ def _policies(path: Path) -> Policies | None:
     for problem in policies.problems:
         sys.stderr.write(f"vedette: {problem}\n")
     return None if policies.problems else policies
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:  # retention took it meanwhile
-        return 0
 
 
 def _plain(tally: Tally) -> dict[str, object]:

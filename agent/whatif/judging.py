@@ -143,7 +143,7 @@ class Rejudge:
         raw = bytes(line.origin)
         if raw != b"null":
             row, _ = self._judge(line.id, event, *self._origin_of(raw), self._before(line))
-            self.tally.itemised(row, b"")
+            self.tally.itemised(row, getattr(event, "flow", b""))
 
     def _judge(self, id_: str, event: Event, origin: Origin, judges: _Judges, before: Word) -> tuple[Row | None, bool]:
         """The row, and whether equal keys give the same one."""

@@ -17,7 +17,7 @@ from agent.verbs.whatif import Asked, whatif
 from agent.whatif import judging, tally
 from agent.whatif.judging import Rejudge
 from agent.whatif.tally import CHANGES, Tally, compare
-from model.event import Event, Many, Open, Session
+from model.event import Event, Many, Open, Session, Socket
 from model.judge import Compiled, build, judge
 from model.origin import Container
 from model.policy import Policy
@@ -97,6 +97,14 @@ def test_flows_of_another_boot_are_others(tmp_path: Path) -> None:
     )
     assert totals(found) == {"new": (1, 1)}
     assert found.not_judged[0].count == 9
+
+
+def test_a_kind_that_no_policy_speaks_of_has_its_counts_too(tmp_path: Path) -> None:
+    s = stamp()
+    socket = Socket(T0, actor(), 17, 3, 0, b"s")
+    log = written(tmp_path / "log", s.record(socket, origin()), s.record(flow_count(9, flow=b"s"), origin()))
+    found = tallied(log, rules(tmp_path, DENIES))
+    assert (found.judged, found.not_judged) == (1, [])
 
 
 def test_what_can_not_be_judged_again_is_said(tmp_path: Path) -> None:
