@@ -20,12 +20,13 @@ from agent.whatif.tally import CHANGES, Tally, compare
 from model.event import Event, Many, Open, Session, Socket
 from model.judge import Compiled, build, judge
 from model.origin import Container
-from model.policy import Policy
+from model.policy import Policy, parse
 from model.record import Note, Record
 from model.verdict import Mode, Outcome, Verdict
 from tests.model.strategies import KINDS, VERBS, keys, policies, text_of
 from tests.outputs.builders import BOOT, T0, actor, container, file, flow_count, gap, open_, origin, stamp, written
 
+NOTHING_DENIED = parse(text_of("p", "alert", {"read": (None, [])}), "p.yaml")[0]
 NOTHING = {"policies.folder": None, "log.folder": None, "output": None}
 READS = text_of("web", "alert", {"read": (["/etc/passwd"], None)})
 DENIES = text_of("web", "alert", {"read": (None, ["/etc/passwd"])})
@@ -168,6 +169,20 @@ def test_judging_each_distinct_behaviour_once_gives_what_judging_every_record_gi
     rejudge.lines(enumerate(map(msgspec.json.encode, records)), "log")
     assert {change: count[0] for change, count in totals(rejudge.tally).items()} == dict(one_by_one(records, new, old))
     assert rejudge.tally.judged == len(records)
+
+
+GOOD = msgspec.json.encode(stamp().record(open_(), origin(), ALLOWED))
+
+
+@given(st.binary(max_size=300), st.integers(0, len(GOOD)), st.binary(max_size=4))
+def test_hostile_lines_are_no_records_and_end_nothing(line: bytes, at: int, put: bytes) -> None:
+    rejudge = Rejudge(Fixed(NOTHING_DENIED))  # type: ignore[arg-type]
+    rejudge.lines(
+        enumerate((line, GOOD[:at] + put + GOOD[at + len(put) :], b"[" * 9000, b"{}", b'{"id":"x","where":{"boot":"b"}}')), "log"
+    )
+    rejudge.lines([(1, GOOD)], "log")
+    assert rejudge.tally.judged >= 1
+    assert any(one.what == "lines" for one in rejudge.tally.not_judged)
 
 
 class Fixed:
