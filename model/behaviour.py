@@ -174,9 +174,12 @@ class Behaviour:
             return
         seen = [one for subject in subjects if (one := self._subject(subject, record))]
         early = self._is_early(record.where.boot, cgroup, event.time_ns)
+        flow = getattr(event, "flow", b"")
+        again = getattr(event, "standing", False) and (record.where.boot, flow) in self._flows  # judged by other policies
         for one in seen:
+            one.times += not again
             _note(one, record, session, early=early)
-        if flow := getattr(event, "flow", b""):
+        if flow and not again:
             self._remember(record.where.boot, flow, seen)
 
     def _subject(self, subject: Subject, record: Record) -> Seen | None:
@@ -228,7 +231,6 @@ class Behaviour:
 def _note(seen: Seen, record: Record, session: Session, *, early: bool) -> None:
     verdict = record.verdict
     seen.records += 1
-    seen.times += 1
     seen.early_only = seen.early_only and early
     seen.sessions.add(session)
     seen.name = seen.name or getattr(record.event, "name", "")

@@ -117,7 +117,7 @@ class Rejudge:
             row, is_sure = self._judge(line.id, event, origin, judges, before)
             if is_sure:
                 _keep(self._known, key, row, KNOWN)
-        self.tally.itemised(row, getattr(event, "flow", b""))
+        self.tally.itemised(row, getattr(event, "flow", b""), getattr(event, "standing", False))
 
     def _origin_of(self, raw: bytes) -> tuple[Origin, _Judges]:
         origin = _origin.decode(raw)
@@ -143,7 +143,7 @@ class Rejudge:
         raw = bytes(line.origin)
         if raw != b"null":
             row, _ = self._judge(line.id, event, *self._origin_of(raw), self._before(line))
-            self.tally.itemised(row, getattr(event, "flow", b""))
+            self.tally.itemised(row, getattr(event, "flow", b""), getattr(event, "standing", False))
 
     def _judge(self, id_: str, event: Event, origin: Origin, judges: _Judges, before: Word) -> tuple[Row | None, bool]:
         """The row, and whether equal keys give the same one."""

@@ -124,24 +124,23 @@ class Tally:
             row = self.rows.setdefault(key, Row(*_kept(*key), *_kept(subject_of(event), id_)))
         return row
 
-    def itemised(self, row: Row | None, flow: bytes) -> None:
-        """One record that was judged."""
+    def itemised(self, row: Row | None, flow: bytes, standing: bool) -> None:  # noqa: FBT001 - for each line
+        """One record that was judged. A known flow that is `standing` did nothing new: it was judged by other policies."""
         self.judged += 1
+        known = self._flows.get(flow) if flow else None
+        if known is not None and standing:
+            known.row = row
+            return
         if row is not None:
             row.records += 1
             row.times += 1
-        if flow:
-            self._itemised_flow(row, flow)
-
-    def _itemised_flow(self, row: Row | None, flow: bytes) -> None:
-        known = self._flows.get(flow)
         if known is not None:
             known.row = row
             known.counted += 1
-            return
-        self._flows[flow] = _Flow(row)
-        if len(self._flows) > FLOWS:
-            self._flows.popitem(last=False)
+        elif flow:
+            self._flows[flow] = _Flow(row)
+            if len(self._flows) > FLOWS:
+                self._flows.popitem(last=False)
 
     def counted(self, event: FlowCount, example: str) -> None:
         """The kernel's count of a flow. It holds every time that was itemised, too: only what is above that is new."""

@@ -90,6 +90,13 @@ def test_the_count_of_a_known_flow_belongs_to_its_first_sight(tmp_path: Path) ->
     assert (missing.what, missing.why, missing.count) == ("counts of flows", "their first sight is not in this log", 7)
 
 
+def test_a_known_flow_that_was_judged_by_other_policies_meanwhile_did_nothing_new(tmp_path: Path) -> None:
+    s = stamp()
+    again = replace(open_(), standing=True)
+    told = [s.record(open_(), origin(), ALLOWED), s.record(again, origin(), ALLOWED), s.record(flow_count(10), origin())]
+    assert totals(tallied(written(tmp_path / "log", *told), rules(tmp_path, DENIES))) == {"new": (1, 10)}
+
+
 def test_flows_of_another_boot_are_others(tmp_path: Path) -> None:
     s = stamp()
     first, count = s.record(open_(), origin(), ALLOWED), s.record(flow_count(9), origin())
@@ -163,7 +170,8 @@ def test_judging_each_distinct_behaviour_once_gives_what_judging_every_record_gi
     s, records = stamp(), []
     for event, key, pid in events:
         by = replace(event.actor, pid=pid)  # type: ignore[union-attr]
-        other = replace(event, actor=by, time_ns=pid, **({"flow": key} if hasattr(event, "flow") else {}))
+        free = {"flow": key, "standing": False}
+        other = replace(event, actor=by, time_ns=pid, **{name: value for name, value in free.items() if hasattr(event, name)})
         records.append(s.record(other, origin(), judge(build([old], 3), other, origin())))
     rejudge = Rejudge(Fixed(new), Fixed(old) if asks_old else None)  # type: ignore[arg-type]
     rejudge.lines(enumerate(map(msgspec.json.encode, records)), "log")

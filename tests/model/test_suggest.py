@@ -167,6 +167,13 @@ def test_a_flow_that_is_counted_later_is_not_of_the_start_alone() -> None:
     assert (rule.records, rule.times, rule.notes) == (1, 40, ())
 
 
+def test_a_known_flow_that_was_judged_by_other_policies_meanwhile_did_nothing_new() -> None:
+    opened = replace(open_("/data/a", Layer.VOLUME), flow=b"f")
+    count = FlowCount(0, b"f", 7, Session.MAIN, 3, 40, 39, 0, 9, 1, 1, "")
+    (rule,) = (rule for rule in of(recorded([opened, replace(opened, standing=True), count])).rules if rule.what == "/data/a")
+    assert (rule.records, rule.times) == (2, 40)
+
+
 def test_counts_of_what_no_rule_is_about_are_not_missing_a_first_sight() -> None:
     socket, peer = Socket(1, actor(), 17, 3, 0, b"s"), replace(connect("127.0.0.1"), flow=b"n")
     counts = [FlowCount(0, flow, 7, Session.MAIN, 7, 9, 8, 0, 2, 1, 1, "") for flow in (b"s", b"n", b"other")]
