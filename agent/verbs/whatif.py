@@ -28,12 +28,12 @@ class Asked(NamedTuple):
 
 def whatif(place: Path, asked: Asked) -> int:
     """The exit code: 0 where nothing is new, 1 where there are new findings, 2 where the call is wrong."""
-    if asked.policy is None:
-        return refused(f"{place} is a log: name the policies to judge it by", "--policy FILE, or a folder")
     try:
         paths = files(place)
         if not paths:
             return refused(f"{place}: no log in it", "a log is a folder with files named activity-*.jsonl and evidence-*.jsonl")
+        if asked.policy is None:
+            return refused(f"{place} is a log: name the policies to judge it by", "--policy FILE, or a folder")
         new = _policies(asked.policy)
         old = _policies(asked.old) if asked.old else None
         if new is None or (asked.old and old is None):
