@@ -186,7 +186,7 @@ class Behaviour:
         seen = self.seen.get(subject)
         if seen is None and record.origin is not None:
             if len(self.seen) >= SUBJECTS:
-                self.left_out["more distinct subjects than are told apart"] += 1
+                self._lose(f"beyond {SUBJECTS} distinct subjects", "more", 1)
                 return None
             seen = self.seen[subject] = Seen(subject, record.event, record.origin)
         return seen

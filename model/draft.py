@@ -25,6 +25,8 @@ from model.verdict import Outcome
 
 WATCHED_S: Final = 300.0  # so long a container must have been watched until its first seconds are told apart
 SHOWN: Final = 20  # of a list in the comments
+WIDEST: Final = 120  # characters of one of them
+RULE_BYTES: Final = 256 << 10  # of all rules; a policy file has at most 1 MiB
 _PLAIN: Final = re.compile(r"/[A-Za-z0-9_./@+*-]*|[A-Za-z][A-Za-z0-9_./-]*|[0-9]{1,3}(\.[0-9]{1,3}){3}(/[0-9]+)?|[0-9-]+/[a-z]+")
 _WORDS: Final = frozenset(("true", "false", "yes", "no", "on", "off", "null", "y", "n"))
 _NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -71,7 +73,7 @@ def draft(workload: Workload, behaviour: Behaviour) -> Draft:
     """The first policy of this workload. Raises PolicyError where its name can't stand in a policy."""
     seen = sorted(behaviour.seen.values(), key=lambda one: repr(one.subject))
     facts, images = _facts(behaviour), _images(workload, behaviour, seen)
-    rules = rules_of(seen, early=behaviour.told_apart_s() >= WATCHED_S)
+    rules = _fitting(rules_of(seen, early=behaviour.told_apart_s() >= WATCHED_S))
     while True:
         text, places = _text(workload, images, rules, facts, ())
         policies = parse(text, "")
@@ -82,6 +84,16 @@ def draft(workload: Workload, behaviour: Behaviour) -> Draft:
     uncovered = tuple(_uncovered(policies[0], seen))
     text, _ = _text(workload, images, rules, facts, uncovered)
     return Draft(text, tuple(rules), uncovered, facts)
+
+
+def _fitting(rules: Sequence[Rule]) -> list[Rule]:
+    """As many as a file may hold: names of 4,000 strange characters must not cost the others their place."""
+    left, kept = RULE_BYTES, set()
+    for number, rule in sorted(enumerate(rules), key=lambda one: (len(_item(one[1])), one[0])):
+        left -= len(_item(rule))
+        if left >= 0:
+            kept.add(number)
+    return [rule for number, rule in enumerate(rules) if number in kept]
 
 
 def _facts(behaviour: Behaviour) -> Facts:
@@ -197,11 +209,12 @@ def _comments(workload: Workload, facts: Facts, uncovered: Sequence[Uncovered]) 
         yield from _listed([f"{count} {what}" for what, count in facts.not_used.items()])
     if uncovered:
         yield "# not allowed by this policy, though it was seen: no rule can name it, or there are too many:"
-        yield from _listed([f"{printable(one.what)[:90]}: {one.reason}, {printable(one.example)}" for one in uncovered])
+        yield from _listed([f"{one.reason}, {printable(one.example)}: {printable(one.what)}" for one in uncovered])
 
 
 def _listed(texts: Sequence[str]) -> Iterator[str]:
-    yield from (f"#   {text}" for text in texts[:SHOWN])
+    for text in texts[:SHOWN]:
+        yield f"#   {text}" if len(text) <= WIDEST else f"#   {text[:WIDEST]}…"
     if len(texts) > SHOWN:
         yield f"#   … and {len(texts) - SHOWN} more"
 

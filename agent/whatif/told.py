@@ -40,7 +40,8 @@ def _rows(title: str, rows: list[Row]) -> Iterator[str]:
 
 def _row(row: Row) -> Iterator[str]:
     reason = f"{row.reason} (was {row.before})" if row.before else row.reason
-    times = f"{_number(row.records)} records" + (f", {_number(row.times)} times" if row.times > row.records else "")
+    times = f"{_number(row.records)} record{'' if row.records == 1 else 's'}"
+    times += f", {_number(row.times)} times" if row.times > row.records else ""
     yield f"  {printable(row.container)}  {printable(reason)}  {printable(row.rule or row.policy)}  {times}"
     yield f"      {printable(row.subject)}  {printable(row.example)}"
 

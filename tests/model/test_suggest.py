@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from model import behaviour
 from model.behaviour import Behaviour
 from model.draft import Draft, Workload, draft
 from model.event import Event, Flag, FlowCount, Gap, Handover, Layer, Protocol, Session, Socket
@@ -39,12 +40,12 @@ def drafted(*events: Event, verdict: Verdict | None = None, gaps: Iterable[Gap] 
 
 
 def of(records: Iterable[Record], gaps: Iterable[Gap] = ()) -> Draft:
-    behaviour = Behaviour()
+    made = Behaviour()
     for record in records:
-        behaviour.see(record)
+        made.see(record)
     for gap in gaps:
-        behaviour.see(Record("agent-1/boot-1/evidence/1", "", HERE, gap))
-    return draft(WEB, behaviour)
+        made.see(Record("agent-1/boot-1/evidence/1", "", HERE, gap))
+    return draft(WEB, made)
 
 
 def spec(found: Draft) -> dict[str, object]:
@@ -201,6 +202,22 @@ def test_hostile_names_stay_in_their_comment_and_in_their_quotes() -> None:
     assert found.policy.isascii()
     assert "\x1b" not in found.policy
     assert [one.what for one in found.uncovered] == []
+
+
+def test_long_strange_names_cost_the_others_nothing() -> None:
+    faces = "\N{GRINNING FACE}" * 3000
+    strange = [write(f"/{number}{faces}/x", Layer.VOLUME) for number in range(150)]
+    found = drafted(*strange, write("/data/x", Layer.VOLUME))
+    assert len(found.policy) < 1 << 20
+    assert "/data/x" in allows(found, "write")  # type: ignore[operator]
+    assert found.uncovered
+    assert max(len(line) for line in found.policy.splitlines() if "#" in line) < 200
+
+
+def test_more_subjects_than_there_is_room_for_make_it_partial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(behaviour, "SUBJECTS", 2)
+    found = drafted(exec_("/bin/a"), exec_("/bin/b"), exec_("/bin/c"))
+    assert found.facts.partial == ("1 more events: beyond 2 distinct subjects",)
 
 
 def test_each_rule_names_its_records() -> None:
