@@ -1,5 +1,6 @@
 """`vedette init` on a real container: what it writes allows what was seen, and nothing strange."""
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -7,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from agent.outputs.causes import session_of
+from agent.outputs.reading import find
 from agent.outputs.stamp import boot_ns
-from model.event import Exec
+from model.event import Exec, Session
+from model.record import Record
 from tests.agent import host_programs
 from tests.agent.conftest import StartAgent, a_name
 from tests.agent.daemon import Daemon
@@ -72,6 +76,10 @@ def test_the_first_policy_of_a_web_server_allows_it_after_a_restart_and_nothing_
     assert "8080/tcp" in told.stdout
     assert "wget" not in told.stdout, "what was entered from outside is no part of it"
     put_in_force(own, told.stdout)
+    whatif = json.loads(own.verb("replay", str(own.log), "--policy", str(own.rules / "first.yaml"), "--json").stdout)
+    examples = [find(own.log, row["example"]) for row in whatif["rows"]]
+    assert {session_of(one.event) for one in examples if isinstance(one, Record)} <= {Session.EXEC}, whatif
+    assert whatif["totals"]["new"]["records"], "what was entered from outside would be found"
     checked = own.verb("check", str(own.rules / "first.yaml"))
     assert "nothing to complain about" in checked.stdout, checked.stdout
     agent = Sight(Book(own.log), boot_ns())
