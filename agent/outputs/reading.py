@@ -11,6 +11,8 @@ from agent.outputs.spool import LINE_LIMIT, LogFile, files_of
 from agent.outputs.stamp import LOGS
 from model.record import SCHEMA, Finding, Note, Record
 
+READ_BYTES = 1 << 16  # at once: with eight times less, half of a line's reading is calls of the kernel
+
 _ID = '{"id":"'
 
 
@@ -119,7 +121,7 @@ def _entries(path: Path, begins: bytes = b"") -> Iterator[Entry]:
 def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Whole lines with their numbers. Of a line that is too long only its begin is kept, one byte over the limit."""
     try:
-        file = path.open("rb")
+        file = path.open("rb", buffering=READ_BYTES)
     except FileNotFoundError:  # retention took it meanwhile
         return
     with file:
