@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from agent.verbs.check import check
+from agent.verbs.check import At, check
 from agent.verbs.init import init
 from agent.verbs.whatif import Asked, whatif
 from model.event import Session
 from model.policy import parse
+from model.problem import Code
 from model.record import Record
 from tests.outputs.builders import container, exec_, gap, in_pod, net, open_, origin, stamp, written
 
@@ -50,10 +51,12 @@ def test_a_pod_s_container_is_named_with_its_namespace(name: str, tmp_path: Path
 def test_the_file_is_clean_for_check_and_nothing_new_in_replay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log, file = a_log(tmp_path), tmp_path / "web.yaml"
     assert called("web", log, file) == 0
-    assert check([file], as_json=False) == 0
-    assert "nothing to complain about" in capsys.readouterr().out
+    assert check([file], At(), as_json=True, strict=False) == 0
+    assert [one["code"] for one in json.loads(capsys.readouterr().out)] == [Code.ONLY_LEARNS], "as it is meant to"
     strict = tmp_path / "strict.yaml"
     strict.write_text(file.read_text().replace("mode: learn", "mode: alert"))
+    assert check([strict], At(), as_json=False, strict=True) == 0
+    capsys.readouterr()
     assert whatif(log, Asked(strict, as_json=True)) == 1
     told = json.loads(capsys.readouterr().out)
     assert [row["subject"] for row in told["rows"]] == ["/bin/strange"], "what was entered from outside is no part of it"
