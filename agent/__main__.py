@@ -123,17 +123,44 @@ def explain(
 
 
 @app.command()
-def replay(
-    recording: Annotated[Path, typer.Argument(help="A file that `run --record` wrote.")],
+def replay(  # noqa: PLR0913, PLR0917 - options, which typer gives by name
+    place: Annotated[
+        Path, typer.Argument(metavar="RECORDING|LOG", help="A file of `run --record`; or a log: its folder or a file.")
+    ],
     settings: SettingsFile = None,
     policies: PolicyFolder = None,
     log: Annotated[Path | None, typer.Option("--log", help="Folder for the log of the replay; else none is kept.")] = None,
     output: Annotated[str | None, typer.Option(help="auto, lines, json, or none.")] = None,
+    policy: Annotated[Path | None, typer.Option(help="Policies to judge a log by: a file or folder.")] = None,
+    old: Annotated[
+        Path | None, typer.Option(help="Policies to compare them with.", show_default="the verdicts that the log has")
+    ] = None,
+    json: Json = False,
 ) -> None:
-    """Run recorded raw events through the same pipeline, with other policies perhaps. Needs no root."""
-    from agent.verbs.replay import replay as verb
+    """Run recorded raw events through the pipeline again, or judge a log by other policies. Needs no root.
 
-    raise typer.Exit(verb(recording, settings, {"policies.folder": policies, "log.folder": log, "output": output}))
+    A recording takes --settings, --policies, --log and --output. A log takes --policy, --old and --json, and is told apart by its
+    content: what would be a finding that was none, what is none any more, what can't be judged again. Exit code 1: new findings.
+    """
+    from agent.verbs.replay import replay as verb
+    from agent.verbs.whatif import Asked
+
+    overrides = {"policies.folder": policies, "log.folder": log, "output": output}
+    raise typer.Exit(verb(place, settings, overrides, Asked(policy, old, json)))
+
+
+@app.command()
+def init(
+    container: Annotated[str, typer.Argument(help="Its name, namespace/name, or the beginning of its id.")],
+    settings: SettingsFile = None,
+    log: LogFolder = None,
+    output: Annotated[Path | None, typer.Option(help="A new file for it.", show_default="standard output")] = None,
+    json: Json = False,
+) -> None:
+    """Write a first policy for a container from what was recorded of it, with comments on what to look at. Needs no root."""
+    from agent.verbs.init import init as verb
+
+    raise typer.Exit(verb(container, settings, {"log.folder": log}, output, as_json=json))
 
 
 @app.command()

@@ -30,6 +30,7 @@ PARTS = {
     "idle": "start, memory, and the CPU of doing nothing",
     "change": "other policies for ten thousand known flows: until they are in force, and until all is judged again",
     "top": "what a live view costs who has it open",
+    "whatif": "a million records judged by other policies",
     "flood": "too much at once: what is itemised, what is counted, and who else suffers",
 }
 

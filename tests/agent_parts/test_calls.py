@@ -23,7 +23,13 @@ WRONG = {
     "a recording in no folder": ("run --record none/new --log log", "none/new: No such file or directory\nhint: "),
     "a recording that is there": ("run --record noise --log log", "noise: File exists\nhint: "),
     "a recording that isn't there": ("replay none", "none: No such file or directory\nhint: "),
-    "a recording that is a folder": ("replay folder", "folder: Is a directory\nhint: "),
+    "a folder to judge again without a log in it": ("replay folder --policy noise", "folder: no log in it\nhint: "),
+    "a log to judge again by nothing": ("replay log.jsonl", "log.jsonl is a log: name the policies to judge it by\nhint: "),
+    "options of a recording for a log": ("replay log.jsonl --output none", "log.jsonl is a log: some of these options"),
+    "options of a log for a recording": ("replay noise --policy noise", "noise is a recording: some of these options"),
+    "policies to judge by that aren't there": ("replay log.jsonl --policy none", "none: no such file or folder\nhint: "),
+    "a container of no log": ("init web --log folder", "folder: no log in it\nhint: "),
+    "a container that isn't there": ("init web --log log.jsonl", "web: log.jsonl has no record of such a container\nhint: "),
     "a recording that is none": ("replay noise", "noise: not a recording of vedette"),
     "an id that is none": ("explain nonsense", "nonsense: not the id of a record\nhint: "),
     "an id of no log": ("explain a/b/nowhere/1", "a/b/nowhere/1: not the id of a record\nhint: "),
@@ -37,6 +43,7 @@ WRONG = {
 def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "folder").mkdir()
     (tmp_path / "noise").write_text("a: ]\n")
+    (tmp_path / "log.jsonl").write_text("{}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -11,7 +11,7 @@ from agent.node.oci import State
 from agent.outputs.reading import read
 from agent.sensor.recording import LOST, Header, Recorder
 from agent.sensor.source import Channel
-from agent.verbs.replay import replay
+from agent.verbs.recording import replay
 from model.event import Exec
 from model.origin import Container
 from model.record import Record

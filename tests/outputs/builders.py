@@ -2,13 +2,15 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import msgspec
 from msgspec import structs
 
-from agent.outputs.stamp import Clock, Stamp
+from agent.outputs.stamp import Clock, Stamp, log_of
 from model.event import Access, Actor, Direction, Exec, File, Flag, FlowCount, Gap, Layer, Net, Open, Protocol, Session
 from model.origin import Container, Origin, Pod, Process
-from model.record import Where
+from model.record import Finding, Note, Record, Where
 from model.verdict import Mode, Outcome, Reason, Severity, Verdict
 
 BOOT = "1f0c9a3b-5d1e-4c3f-9a55-0e8f6f1d2c3b"
@@ -77,3 +79,15 @@ def eventually(holds: Callable[[], object], within_s: float = 10.0) -> None:
     while not holds():
         assert time.monotonic() < deadline, "did not happen in time"
         time.sleep(0.005)
+
+
+def written(folder: Path, *entries: Record | Finding | Note) -> Path:
+    """The folder, with a log of these entries."""
+    folder.mkdir(exist_ok=True)
+    lines: dict[str, bytes] = {}
+    for entry in entries:
+        name = log_of(entry)
+        lines[name] = lines.get(name, b"") + msgspec.json.encode(entry) + b"\n"
+    for name, content in lines.items():
+        (folder / f"{name}-{BOOT[:8]}-0.jsonl").write_bytes(content)
+    return folder
