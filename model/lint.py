@@ -53,17 +53,23 @@ def _lint_policy(policy: Policy, warn: Warn) -> None:
 
 
 def _lint_verb(verb: str, rules: Rules, warn: Warn) -> None:
-    for deny, listed in ((False, rules.allow or ()), (True, rules.deny)):
+    allow, deny_rules = (tuple(rule for rule in listed if _is_plain(rule)) for listed in (rules.allow or (), rules.deny))
+    for deny, listed in ((False, allow), (True, deny_rules)):
         possible = [rule for rule in listed if not _is_impossible(verb, rule, deny, warn)]
         _lint_list(verb, possible, deny, warn)
         for rule in possible:
             if not deny:
                 _lint_width(verb, rule, warn)
-    denied = _Cover(verb, rules.deny, deny=True)
-    for rule in rules.allow or ():
+    denied = _Cover(verb, deny_rules, deny=True)
+    for rule in allow:
         above = denied.above(rule, layers_of(verb, rule, deny=False), itself=True)
         if above is not None:
             warn(rule.source, f"{shown(rule.text)} is never allowed: {shown(above.text)} denies it", f"see {above.source}")
+
+
+def _is_plain(rule: Rule) -> bool:
+    """Without conditions: what can be compared with others by its path or network alone."""
+    return rule.when.always and isinstance(rule, PathRule | PeerRule | UnixRule)
 
 
 def _lint_list(verb: str, listed: Sequence[Rule], deny: bool, warn: Warn) -> None:  # noqa: FBT001 - private
@@ -141,14 +147,15 @@ class _Cover:
         for rule in rules:
             if isinstance(rule, PeerRule):
                 self._networks.setdefault(rule.network, []).append(rule)
-            else:
+            elif isinstance(rule, PathRule | UnixRule):
                 self._paths.setdefault(_key(rule, _text(rule)), []).append((layers_of(verb, rule, deny=deny), rule))
 
     def above(self, rule: Rule, layers: int, *, itself: bool) -> Rule | None:
         """A rule that matches whatever this one does; an equal one counts only as `itself`."""
+        found: Iterator[Rule] = iter(())
         if isinstance(rule, PeerRule):
-            found: Iterator[Rule] = self._peers_above(rule)
-        else:
+            found = self._peers_above(rule)
+        elif isinstance(rule, PathRule | UnixRule):
             found = self._paths_above(rule, layers)
         return next((one for one in found if itself or one.digest != rule.digest), None)
 
