@@ -163,6 +163,7 @@ def pipeline(decoder: Decoder, who: Node, policies: Policies, told: Outputs, aro
     def see(event: Event, late: bool) -> None:  # noqa: FBT001 - as the pipeline
         path.see(event, late)
 
+    policies.offset_ns = told.log.stamp.clock.offset_ns
     life = Lifecycle(who, around.kernel, see, around.fact)
     screens = (told.screen.write,) if told.screen else ()
 

@@ -82,6 +82,7 @@ class Policies:
         self._compiled: OrderedDict[int, tuple[Container, Compiled]] = OrderedDict()
         self._built: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()  # by which policies are in it
         self.generation = 0
+        self.offset_ns: int | None = None  # Unix time minus boot time; None: no exception is in force, for nobody knows the day
         self.problems: tuple[Problem, ...] = ()
 
     def __len__(self) -> int:
@@ -121,7 +122,7 @@ class Policies:
         which = tuple(map(id, selected))  # objects of this generation, all of them alive
         tables = self._built.get(which)
         if tables is None:
-            tables = self._built[which] = build(selected, self.generation)
+            tables = self._built[which] = build(selected, self.generation, self.offset_ns)
             if len(self._built) > COMPILED:
                 self._built.popitem(last=False)
         return tables
