@@ -16,7 +16,7 @@ OBJECT := $(BPF)/sensor.$(MACHINE).o
 C_FILES = $(filter-out $(BPF)/sensor.h,$(wildcard $(BPF)/*.c $(BPF)/*.h tests/programs/*.c tests/programs/*.h))
 ARGS ?=
 FUZZ_S ?= 60
-TARGETS ?= policy kernel kernel_texts dns_answer runtime_files records recording text
+TARGETS ?= policy policy_test kernel kernel_texts dns_answer runtime_files records recording text
 
 RUN_PACKAGES := clang llvm libbpf-dev libbpf1/libbpf1t64
 DEMO_PACKAGES := runc busybox-static
@@ -58,6 +58,7 @@ fuzz: ## let atheris loose on every parser, FUZZ_S=60 seconds each
 	for target in $(TARGETS); do
 		echo "· $$target"
 		mkdir -p "build/fuzz/$$target"
+		[[ $$target != policy* ]] || cp rules/*.yaml rules/examples/*.yaml "build/fuzz/$$target" # to begin with
 		.venv-fuzz/bin/python -m tests.fuzz.fuzz "$$target" -max_total_time=$(FUZZ_S) -max_len=8192 -verbosity=0 "build/fuzz/$$target"
 	done
 

@@ -61,11 +61,51 @@ def run(
 
 
 @app.command()
-def check(paths: Annotated[list[Path], typer.Argument(help="Policy files and folders.")], json: Json = False) -> None:
-    """Say everything that is wrong, or doubtful, in policies. Exit code 1 if a policy can't be used."""
+def check(
+    paths: Annotated[list[Path], typer.Argument(help="Policy files and folders.")],
+    image: Annotated[
+        Path | None, typer.Option(help="An unpacked image's folder: say which paths of rules are something else there.")
+    ] = None,
+    container: Annotated[
+        str | None, typer.Option(help="The same in a running container: its name, or how its id begins.")
+    ] = None,
+    settings: SettingsFile = None,
+    log: LogFolder = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+    json: Json = False,
+) -> None:
+    """Say everything that is wrong, or doubtful, in policies.
+
+    Exit code 0: they can be used; 1: there are errors, or with --strict warnings; 2: the call is wrong.
+    """
+    from agent.verbs.check import At
     from agent.verbs.check import check as verb
 
-    raise typer.Exit(verb(paths, as_json=json))
+    raise typer.Exit(verb(paths, At(image, container, settings, log), as_json=json, strict=strict))
+
+
+@app.command("test")
+def run_tests(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Test files, policy files and folders.", show_default=".")] = None,
+    json: Json = False,
+) -> None:
+    """Try policies: run the cases of each NAME.test.yaml against NAME.yaml beside it.
+
+    Exit code 0: each has the expected verdict; 1: one has another, or a file has errors; 2: the call is wrong.
+    """
+    from agent.verbs.trial import trial as verb
+
+    raise typer.Exit(verb(paths or [Path()], as_json=json))
+
+
+@app.command()
+def schema(
+    tests: Annotated[bool, typer.Option("--tests", help="Of test files, in place of policies.")] = False,
+) -> None:
+    """Print the JSON Schema of a policy, for editors."""
+    from agent.verbs.schema import schema as verb
+
+    raise typer.Exit(verb(tests=tests))
 
 
 @app.command()
@@ -102,6 +142,27 @@ def status(settings: SettingsFile = None, log: LogFolder = None, json: Json = Fa
     from agent.verbs.status import status as verb
 
     raise typer.Exit(verb(settings, {"log.folder": log}, as_json=json))
+
+
+@app.command()
+def top(
+    settings: SettingsFile = None,
+    log: LogFolder = None,
+    sort: Annotated[
+        str, typer.Option(help="Order by: name, image, events, novelty, execs, peers, lost, findings, or reason.")
+    ] = "events",
+    window: Annotated[float, typer.Option(min=1, max=3600, help="Seconds that rates are over.")] = 10.0,
+    count: Annotated[int, typer.Option(min=0, help="Snapshots, one a second; 0: no end, but one of a printed table.")] = 0,
+    json: Json = False,
+) -> None:
+    """Watch the running agent's containers live: events, novelty, findings, peers; open one for its process tree.
+
+    On a terminal the keys are on the screen; elsewhere the table is printed once. Needs to read the log's folder, nothing else.
+    """
+    from agent.top.choice import Choice
+    from agent.verbs.top import top as verb
+
+    raise typer.Exit(verb(settings, {"log.folder": log}, Choice(sort=sort), window_s=window, count=count, as_json=json))
 
 
 app.command("doctor", hidden=True, help="The same as status.")(status)

@@ -90,14 +90,14 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
 
 
-def outputs(settings: Settings, place: Where, metrics: Metrics, clock: Clock | None = None) -> Outputs:
-    """Log, findings, screen. Raises FolderInUseError where another agent runs on this log."""
+def outputs(settings: Settings, place: Where, metrics: Metrics, clock: Clock | None = None, *, kept: bool = True) -> Outputs:
+    """Log, findings, screen. Raises FolderInUseError where another agent runs on this log. `kept`: the log stays."""
     log = settings.log
     bounds = Bounds(
         log.evidence_bytes, log.activity_bytes, log.file_bytes, log.evidence_queue_bytes, log.activity_queue_bytes, log.sync_s
     )
     written = Log(log.folder, place, clock=clock, bounds=bounds, latency=metrics.latency)
-    screen = None if settings.output == "none" else Screen(sys.stdout, style_for(sys.stdout, settings.output))
+    screen = None if settings.output == "none" else Screen(sys.stdout, style_for(sys.stdout, settings.output, ids=kept))
 
     def tell(finding: Finding) -> None:
         written.write(finding)

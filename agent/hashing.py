@@ -78,6 +78,10 @@ class Hashing:
                 self._see(Program(boot_ns(), asked[0], asked[1], digest, result.error))
         self._ahead.step()
 
+    def rest(self) -> None:
+        """Now and then: give back the memory of a worker that has nothing to do."""
+        self.worker.rest()
+
     def close(self) -> None:
         """End the worker."""
         self.worker.close()

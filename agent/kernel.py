@@ -31,7 +31,9 @@ class LiveKernel:
 
     def protect(self, container: Container) -> None:
         """Denied paths and networks are never budgeted away."""
-        paths, networks = self._policies.compiled(container).tripwires()
+        paths, names, networks = self._policies.compiled(container).tripwires()
+        for name in names:
+            self._flows.guard_name(container.cgroup, hash_names(self._seed, to_bytes(name)))
         for path in paths:
             place = self._node.containers.place(container.cgroup, path)
             if place:

@@ -239,6 +239,7 @@ class Agent:
         for event in (*swept.firsts, *swept.counts, *self.flows.losses.read(), *self.failures.read()):
             self.pipeline.see(event)
         self.life.sweep()
+        self.hashing.rest()
         self._tell_disk()
         self._snapshot = account.snapshot(self)
         self._status.write(account.status(self))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from agent.texts import text_of
 from model.event import Event
 from model.judge import Compiled, build, judge, select
 from model.origin import Container, Origin
@@ -15,7 +16,6 @@ from model.policy import Policy, parse
 from model.problem import PolicyError, Problem
 from model.verdict import Verdict
 
-FILE_BYTES = 1 << 20
 FILES = 4096
 COMPILED = 4096  # containers whose compiled policies are kept
 
@@ -49,21 +49,11 @@ def read(paths: Iterable[Path]) -> ReadPolicies:
     found = ReadPolicies([], [], {})
     for file in files_of(paths):
         try:
-            text = found.texts[str(file)] = _text(file)
+            text = found.texts[str(file)] = text_of(file)
             found.policies.extend(parse(text, str(file)))
         except PolicyError as error:
             found.problems.extend(error.problems)
-        except (OSError, UnicodeDecodeError) as error:
-            found.problems.append(Problem(str(file), 1, 1, f"can't be read: {error}"))
     return found
-
-
-def _text(file: Path) -> str:
-    with file.open("rb") as stream:
-        raw = stream.read(FILE_BYTES + 1)
-    if len(raw) > FILE_BYTES:
-        raise OSError(f"larger than {FILE_BYTES} bytes")
-    return raw.decode()
 
 
 def policies_of(folder: Path) -> "Policies":

@@ -29,6 +29,7 @@ PARTS = {
     "novel": "what is new all the time: archives, temporary files, ps, builds, checkouts",
     "latency": "from an exec in the kernel to its record in the file",
     "idle": "start, memory, and the CPU of doing nothing",
+    "top": "what a live view costs who has it open",
     "flood": "too much at once: what is itemised, what is counted, and who else suffers",
 }
 

@@ -8,6 +8,7 @@ so that whatever drifts on the machine weighs on both alike. Neighbours of the s
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
+from typing import TypeVar
 
 from bench.agent import Agent
 from bench.machine import wait_until_alone
@@ -20,6 +21,8 @@ ALONE_S = 5.0
 Work = Callable[[Box], Sample]
 Pair = tuple[Sample, Sample]  # without, with
 Around = Callable[[str, Agent, Box], AbstractContextManager[None]]
+Hooks = Callable[[], AbstractContextManager[object]]
+T = TypeVar("T")
 
 
 def in_turns(
@@ -29,38 +32,53 @@ def in_turns(
 
     `around` is entered around each work that the agent watches.
     """
+
+    def watched(name: str, agent: Agent, box: Box) -> Sample:
+        with around(name, agent, box) if around else nullcontext():
+            return works[name](box)
+
+    return _rounds(shop, works, shop.agent, watched, recipe)
+
+
+def with_and_without(shop: Shop, works: Mapping[str, Work], hooks: Hooks, recipe: Recipe | None = None) -> dict[str, list[Pair]]:
+    """The same for anything else that may be in the kernel or not."""
+    return _rounds(shop, works, hooks, lambda name, _, box: works[name](box), recipe)
+
+
+def _rounds(
+    shop: Shop,
+    works: Mapping[str, Work],
+    make: Callable[[], AbstractContextManager[T]],
+    watched: Callable[[str, T, Box], Sample],
+    recipe: Recipe | None,
+) -> dict[str, list[Pair]]:
     pairs: dict[str, list[Pair]] = {name: [] for name in works}
+    held: list[T] = []  # what is in the kernel at this moment, if it is
+
+    def arm() -> dict[str, Sample]:
+        with shop.box(recipe) as box:
+            return {name: watched(name, held[0], box) if held else work(box) for name, work in works.items()}
+
     with ExitStack() as stack:
-        agent: Agent | None = None
         _alone()
         for number in range(shop.rounds):
-            one = _arm(shop, works, recipe, agent, around)
-            agent = _turn(shop, stack, agent)
-            two = _arm(shop, works, recipe, agent, around)
-            without, with_ = (one, two) if agent else (two, one)
+            one = arm()
+            _turn(stack, held, make)
+            two = arm()
+            without, with_ = (one, two) if held else (two, one)
             for name in works:
                 pairs[name].append((without[name], with_[name]))
             _progress(number + 1, shop.rounds)
     return pairs
 
 
-def _turn(shop: Shop, stack: ExitStack, agent: Agent | None) -> Agent | None:
-    if agent is None:
-        return stack.enter_context(shop.agent())
+def _turn(stack: ExitStack, held: list[T], make: Callable[[], AbstractContextManager[T]]) -> None:
+    if not held:
+        held.append(stack.enter_context(make()))
+        return
+    held.clear()
     stack.pop_all().close()
     _alone()
-    return None
-
-
-def _arm(
-    shop: Shop, works: Mapping[str, Work], recipe: Recipe | None, agent: Agent | None, around: Around | None
-) -> dict[str, Sample]:
-    samples = {}
-    with shop.box(recipe) as box:
-        for name, work in works.items():
-            with around(name, agent, box) if around and agent else nullcontext():
-                samples[name] = work(box)
-    return samples
 
 
 def _alone() -> None:

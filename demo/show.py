@@ -73,7 +73,7 @@ class Telling:
 
     def __init__(self, running: "subprocess.Popen[bytes]", container: str) -> None:
         self._container = container
-        self._style, self._width = style_for(sys.stdout, "lines"), width()
+        self._style, self._width = style_for(sys.stdout, "lines", ids=False), width()
         self.found: dict[str, Finding] = {}  # by fingerprint: told at once, and again with its whole count at the end
         self._records = self._counted = 0
         self._thread = Thread(target=self._tell, args=(running.stdout,), daemon=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from agent.sensor import hooks as places
+from agent.verbs import schema
 from docs import commands, metrics, settings
 from docs.sources import Class, Field, classes
 from docs.tables import code, page, table
@@ -24,6 +25,9 @@ def pages() -> dict[str, str]:
         "commands.md": commands.text,
         "hooks.md": hooks,
         "metrics.md": metrics.text,
+        "policy.schema.json": lambda: schema.text(tests=False),
+        "policy-test.schema.json": lambda: schema.text(tests=True),
+        "problems.md": problems,
         "reasons.md": reasons,
         "records.md": records,
         "settings.md": settings.text,
@@ -54,6 +58,17 @@ def reasons() -> str:
     reason = next(item for item in classes(ROOT / "model" / "verdict.py") if item.name == "Reason")
     rows = ((code(field.value) if field.value else "(empty)", meaning(field)) for field in reason.fields)
     return page("Reasons", intro, [table(("reason", "meaning"), rows)], source="model/verdict.py")
+
+
+def problems() -> str:
+    """The codes of what `vedette check` and `vedette test` tell."""
+    intro = (
+        "What `vedette check` and `vedette test` tell has a code, for programs (`--json`). Errors: a policy can't be used, or a "
+        "case failed. Warnings, from `policy.same_name` on: it can be used, and is perhaps not what was meant."
+    )
+    kind = next(item for item in classes(ROOT / "model" / "problem.py") if item.name == "Code")
+    rows = ((code(field.value), _sentence(field.comment)) for field in kind.fields)
+    return page("Problems", intro, [table(("code", "meaning"), rows)], source="model/problem.py")
 
 
 def hooks() -> str:

@@ -1,6 +1,7 @@
 """What pydantic says of a document → problems with places, in the words of a policy."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -17,7 +18,7 @@ from model.document import (
 )
 from model.entries import ArgsShape, Conditional, EgressShape, IngressShape, ListenShape, PathShape, PathsShape, ProgramShape
 from model.positions import Node
-from model.problem import Mark, Problem, Text, nearest, shown
+from model.problem import Code, Mark, Problem, Text, nearest, shown
 
 _KINDS = {
     "string_type": "text",
@@ -44,20 +45,25 @@ _RULES: dict[int | str, tuple[str, type[BaseModel]]] = {
 }
 
 
-def problems_of(error: ValidationError, document: Node, text: Text) -> list[Problem]:
-    """Every error of one document, in the order of the text, each once."""
-    found = [_problem(detail, document, text) for detail in error.errors(include_url=False)]
+Place: TypeAlias = tuple[int | str, ...]
+Named: TypeAlias = Callable[[Place], tuple[str, tuple[str, ...]]]
+"""What people call the mapping at a place, and its fields."""
+
+
+def problems_of(error: ValidationError, document: Node, text: Text, named: Named | None = None) -> list[Problem]:
+    """Every error of one document, in the order of the text, each once. `named`: where it is no policy."""
+    found = [_problem(detail, document, text, named or _place) for detail in error.errors(include_url=False)]
     return sorted(set(found), key=lambda problem: (problem.line, problem.column, problem.message))
 
 
-def _problem(detail: ErrorDetails, document: Node, text: Text) -> Problem:
+def _problem(detail: ErrorDetails, document: Node, text: Text, named: Named) -> Problem:
     place, kind = detail["loc"], detail["type"]
     context: dict[str, Any] = detail.get("ctx") or {}
     node = document.find(place)
     if kind == "extra_forbidden":
-        return _unknown_field(place, document, text)
+        return _unknown_field(place, document, text, named)
     if kind == "missing":
-        return text.problem(_named(document, place), f'{_place(place[:-1])[0]} needs a field "{place[-1]}"')
+        return text.problem(_named(document, place), f'{named(place[:-1])[0]} needs a field "{place[-1]}"', code=Code.MISSING)
     if kind == "too_short":
         return text.problem(_named(document, place), f'"{_field(place)}" is an empty list', "leave it out, or name at least one")
     if kind == "literal_error":
@@ -73,13 +79,13 @@ def _inside(mark: Mark, at: int) -> Mark:
     return Mark(mark.line, mark.column + at, max(1, mark.width - at)) if 0 < at < mark.width else mark
 
 
-def _unknown_field(place: tuple[int | str, ...], document: Node, text: Text) -> Problem:
+def _unknown_field(place: Place, document: Node, text: Text, named: Named) -> Problem:
     name, above = str(place[-1]), place[:-1]
-    label, fields = _place(above)
+    label, fields = named(above)
     mark = document.find(above).keys.get(name) or document.find(above).mark
     takes = f"{label} takes: {', '.join(fields)}"
     hint = "  ".join(filter(None, (nearest(name, fields), takes)))
-    return text.problem(mark, f"unknown field {shown(name)} in {label}", hint)
+    return text.problem(mark, f"unknown field {shown(name)} in {label}", hint, code=Code.UNKNOWN)
 
 
 def _named(document: Node, place: tuple[int | str, ...]) -> Mark:

@@ -63,6 +63,11 @@ class Glob:
             names.append(name)
         return "".join("/" + name for name in names)
 
+    @property
+    def nearest(self) -> str:
+        """The last name without a wildcard: each path that matches ends with it, or has it above. "" if there is none."""
+        return next((name for name in reversed(self.names) if name and not _SPECIAL.search(name)), "")
+
     @cached_property
     def regex(self) -> re.Pattern[str]:
         """Compiled at the first use: most patterns are literal, or whole folders, and need none."""

@@ -10,11 +10,12 @@ the start-up, and for the exceptions that are in force, made when first asked fo
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from model.event import Event, File, Flag, Layer, Session
-from model.match import Entry
+from model.fields import VERBS
 from model.origin import Container, Origin
 from model.policy import BASELINE, GUARDRAIL, Exemption, Network, PathRule, PeerRule, Policy, Rule, UnixRule
 from model.requirements import verdict_of
@@ -23,7 +24,7 @@ from model.text import from_bytes
 from model.verbs import ANY, Moment
 from model.verdict import Depends, Outcome, Verdict
 
-__all__ = ["Compiled", "build", "compile", "judge", "judge_container", "select", "worst"]
+__all__ = ["Compiled", "Tripwires", "build", "compile", "judge", "judge_container", "select", "worst"]
 
 SECOND_NS = 1_000_000_000
 MOMENTS = 64  # sets of tables that are kept; those of long ago go first
@@ -68,6 +69,14 @@ def judge_container(compiled: "Compiled", container: Container, now_ns: int = 0)
         for policy in compiled.policies
         for one in policy.requirements
     )
+
+
+class Tripwires(NamedTuple):
+    """What the kernel can know of a deny. Paths and names are as events have them."""
+
+    paths: tuple[str, ...]  # of files, and of folders below which all is denied
+    names: tuple[str, ...]  # of other patterns: one name that every match has, or has above it
+    networks: tuple[Network, ...]
 
 
 class Compiled:
@@ -179,16 +188,17 @@ class Compiled:
         """The tables after every start-up, of any session: for what no condition is about."""
         return self.every if self._steady else self._tables(self._moment("", len(self._phases)))
 
-    def tripwires(self) -> tuple[tuple[str, ...], tuple[Network, ...]]:
-        """What is denied by a literal path, by a whole folder (`/dir/**`), or by network: never budgeted away.
-
-        Paths are as events have them; other patterns can't be wired.
-        """
-        denies = [entry for compiled in self.verbs.values() for entry in compiled.denies]
-        paths = {path for entry in denies for path in _wire(entry)}
-        rules = [entry.rule for verb in ("egress", "listen") for entry in self.verbs[verb].denies]
-        networks = {rule.network for rule in rules if isinstance(rule, PeerRule) and rule.network is not None}
-        return tuple(sorted(paths)), tuple(sorted(networks, key=str))
+    def tripwires(self) -> Tripwires:
+        """What is denied: never budgeted away. Also what is denied on some condition; not what is denied by a DNS name."""
+        denies = [entry.rule for verb in VERBS if verb != "ingress" for entry in self.verbs[verb].denies]
+        networks = {rule.network for rule in denies if isinstance(rule, PeerRule) and rule.network is not None}
+        sockets = {rule for rule in denies if isinstance(rule, UnixRule)}
+        named = (rule for rule in denies if isinstance(rule, PathRule | UnixRule) and not _is_abstract(rule))
+        files = {rule.glob for rule in named if rule.glob is not None}
+        whole = {glob for glob in files if glob.literal or glob.whole}
+        names = {glob.nearest for glob in (files - whole) | {rule.glob for rule in sockets}} - {""}
+        paths = {glob.folder or "/" for glob in whole}
+        return Tripwires(_as_events(paths), _as_events(names), tuple(sorted(networks, key=str)))
 
 
 def _in_force(selected: Sequence[Policy]) -> Iterator[Policy]:
@@ -209,10 +219,9 @@ def _until(verdict: Verdict, ends_ns: int) -> Verdict:
     return replace(verdict, expires_ns=ends_ns, depends=verdict.depends | Depends.TIME)
 
 
-def _wire(entry: Entry) -> tuple[str, ...]:
-    rule = entry.rule
-    if not isinstance(rule, PathRule | UnixRule) or rule.glob is None or (isinstance(rule, UnixRule) and rule.abstract):
-        return ()
-    if not rule.glob.literal and not rule.glob.whole:
-        return ()
-    return (from_bytes(rule.glob.text.encode()),)
+def _is_abstract(rule: PathRule | UnixRule) -> bool:
+    return isinstance(rule, UnixRule) and rule.abstract
+
+
+def _as_events(texts: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(from_bytes(text.encode()) for text in texts))

@@ -10,7 +10,7 @@ from typing import NoReturn
 import yaml
 from msgspec import Struct
 
-from model.problem import Mark, PolicyError, Problem, Text, shown
+from model.problem import Code, Mark, PolicyError, Problem, Text, shown
 
 LARGEST = 1 << 20  # bytes of one text
 DEEPEST = 32  # nested lists and mappings
@@ -63,8 +63,11 @@ def read(text: Text) -> list[Node]:
     except yaml.MarkedYAMLError as error:
         composer.problems.append(_syntax(text, error))
     except yaml.reader.ReaderError as error:
-        at = text.mark_at(error.position if isinstance(error.position, int) else 0)
-        composer.problems.append(text.problem(at, f"a character that YAML does not allow: {error.reason}"))
+        before = text.text.encode()[: error.position]  # libyaml counts bytes
+        at = text.mark_at(len(before.decode(errors="ignore")))
+        message = f"a character that YAML does not allow: {error.reason}"
+        hint = "text is UTF-8 without control characters: is it another kind of file?"
+        composer.problems.append(text.problem(at, message, hint, code=Code.SYNTAX))
     if composer.problems:
         raise PolicyError(composer.problems)
     return composer.documents
@@ -74,10 +77,11 @@ def _check_size(text: Text) -> None:
     try:
         size = len(text.text.encode())
     except UnicodeEncodeError as error:
-        raise PolicyError([text.problem(text.mark_at(error.start), "not valid UTF-8")]) from error
+        problem = text.problem(text.mark_at(error.start), "not valid UTF-8", "write the file as UTF-8", code=Code.SYNTAX)
+        raise PolicyError([problem]) from error
     if size > LARGEST:
-        hint = "split it into several files"
-        raise PolicyError([text.problem(Mark(1, 1), f"{size:,} bytes; a policy file has at most {LARGEST:,}", hint)])
+        message, hint = f"{size:,} bytes; a policy file has at most {LARGEST:,}", "split it into several files"
+        raise PolicyError([text.problem(Mark(1, 1), message, hint, code=Code.TOO_LARGE)])
 
 
 def _syntax(text: Text, error: yaml.MarkedYAMLError) -> Problem:
@@ -85,7 +89,7 @@ def _syntax(text: Text, error: yaml.MarkedYAMLError) -> Problem:
     mark = Mark(at.line + 1, at.column + 1) if at else Mark(1, 1)
     context = f" {error.context}" if error.context else ""
     hint = "indent with spaces" if "\t" in (error.problem or "") or "'\\t'" in str(error) else ""
-    return text.problem(mark, f"not YAML: {error.problem or 'syntax error'}{context}", hint)
+    return text.problem(mark, f"not YAML: {error.problem or 'syntax error'}{context}", hint, code=Code.SYNTAX)
 
 
 class _Open:
@@ -136,7 +140,7 @@ class _Composer:
         mark = _mark(event)
         self._count(1, mark)
         if len(self._stack) >= DEEPEST:
-            self._stop(mark, f"nested deeper than {DEEPEST} levels")
+            self._stop(mark, f"nested deeper than {DEEPEST} levels", "a policy has no more than eight")
         node = Node([], mark) if isinstance(event, yaml.SequenceStartEvent) else Node({}, mark, keys={})
         self._stack.append(_Open(node, event.anchor))
 
@@ -147,7 +151,8 @@ class _Composer:
             self._stop(mark, f"more than {ALIASES} aliases", "write the values out")
         node = self._anchors.get(event.anchor or "")
         if node is None:
-            self._stop(mark, f"no value before this is named {shown(event.anchor)}")
+            hint = f"write &{event.anchor} before the value; a text that begins with * stands in quotes"
+            self._stop(mark, f"no value before this is named {shown(event.anchor)}", hint, Code.SYNTAX)
         self._count(node.size, mark)
         self._put(Node(node.value, mark, node.size, node.keys))
 
@@ -172,11 +177,12 @@ class _Composer:
             fields[name] = node
             above.node.keys[name] = mark
         elif not isinstance(node.value, str):
-            self._complain(node.mark, "a field's name must be a word")
+            self._complain(node.mark, "a field's name must be a word", "a text with other characters stands in quotes")
             above.skip = True
         elif node.value in fields:
             first = above.node.keys[node.value]
-            self._complain(node.mark, f"duplicate field {shown(node.value)}", f"the first one is in line {first.line}")
+            hint = f"the first one is in line {first.line}"
+            self._complain(node.mark, f"duplicate field {shown(node.value)}", hint, Code.DUPLICATE)
             above.skip = True
         else:
             above.key = (node.value, node.mark)
@@ -195,11 +201,11 @@ class _Composer:
         if self._values > VALUES:
             self._stop(mark, f"more than {VALUES:,} values", "split it into several files")
 
-    def _complain(self, mark: Mark, message: str, hint: str = "") -> None:
-        self.problems.append(self._text.problem(mark, message, hint))
+    def _complain(self, mark: Mark, message: str, hint: str, code: Code = Code.SYNTAX) -> None:
+        self.problems.append(self._text.problem(mark, message, hint, code=code))
 
-    def _stop(self, mark: Mark, message: str, hint: str = "") -> NoReturn:
-        raise PolicyError([*self.problems, self._text.problem(mark, message, hint)])
+    def _stop(self, mark: Mark, message: str, hint: str, code: Code = Code.TOO_LARGE) -> NoReturn:
+        raise PolicyError([*self.problems, self._text.problem(mark, message, hint, code=code)])
 
 
 def _mark(event: yaml.Event) -> Mark:

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from enum import StrEnum
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -10,7 +12,39 @@ from model.text import printable
 
 LISTED = 100  # problems that are printed; more are only counted
 _WIDEST = 160  # characters of a line that are quoted
+_LONGEST = 1 << 20  # characters of a text that are split into lines: no file that is read has more
 _BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # what YAML takes for the end of a line
+
+_WORD = re.compile(r"""'[^']*'|"[^"]*"|\{[^{}]*\}|[^\s,\]}]+""")
+
+
+class Code(StrEnum):
+    """What kind of problem it is, as one word for programs. Those after `test.failed` are warnings."""
+
+    UNREADABLE = "file.unreadable"  # the file can't be read, or is no plain file
+    TOO_LARGE = "text.bounds"  # larger, deeper, or with more values or aliases than is read
+    SYNTAX = "text.syntax"  # not YAML, or YAML that is not used here: tags, names that are no words
+    DUPLICATE = "text.duplicate"  # a field stands there twice
+    UNKNOWN = "field.unknown"  # there is no such field
+    MISSING = "field.missing"  # a field that must be there is not
+    INVALID = "value.invalid"  # a value that can't be
+    TEST_FAILED = "test.failed"  # a case of a test file has another verdict than it expects
+    SAME_NAME = "policy.same_name"  # two policies of one name: their rules can't be told apart
+    NO_RULES = "policy.no_rules"  # it judges nothing
+    ONLY_LEARNS = "policy.only_learns"  # nobody is told what it forbids
+    WAITS = "policy.waits"  # what only Kubernetes knows, or this version can't do yet: it has no effect here
+    NO_EFFECT = "list.no_effect"  # a list that learns, where another policy's list alerts on the same containers
+    EVERYTHING = "rule.everything"  # it allows everything
+    BROAD = "rule.broad"  # it allows a large part of all addresses
+    CHOSEN_NAME = "rule.chosen_name"  # it allows by a name that the workload chooses
+    TWICE = "rule.twice"  # the same rule again
+    SHADOWED = "rule.shadowed"  # another rule of the list holds all that it holds
+    OVERLAP = "rule.overlap"  # ports that another rule of the list has too
+    UNREACHABLE = "rule.unreachable"  # it is never allowed: a deny rule holds all of it
+    CONTRADICTION = "rule.contradiction"  # the same in allow and in deny
+    MATCHES_NOTHING = "rule.matches_nothing"  # nothing is ever reported that it could match
+    ELSEWHERE = "path.elsewhere"  # the kernel reports another path
+    NOT_THERE = "path.not_there"  # the image at hand has no such file
 
 
 class Mark(Struct, frozen=True, gc=False):
@@ -33,6 +67,7 @@ class Problem(Struct, frozen=True, gc=False, omit_defaults=True):
     width: int = 1
     hint: str = ""
     level: str = "error"
+    code: str = Code.INVALID
 
     def __str__(self) -> str:
         kind = "warning: " if self.level == "warning" else ""
@@ -63,27 +98,33 @@ class Text:
     def __init__(self, text: str, name: str) -> None:
         self.text = text
         self.name = printable(name)
-        self._lines = _BREAKS.split(text)
 
-    def problem(self, mark: Mark, message: str, hint: str = "", level: str = "error") -> Problem:
+    @cached_property
+    def _lines(self) -> list[str]:
+        return _BREAKS.split(self.text[:_LONGEST])
+
+    def problem(self, mark: Mark, message: str, hint: str = "", level: str = "error", code: Code = Code.INVALID) -> Problem:
         """A problem at this place."""
         line = self._lines[mark.line - 1] if mark.line <= len(self._lines) else ""
         start = max(0, mark.column - 1 - _WIDEST // 2) if len(line) > _WIDEST else 0
         quote, caret = line[start : start + _WIDEST], mark.column - 1 - start
-        return Problem(self.name, mark.line, mark.column, message, quote, caret, min(mark.width, _WIDEST), hint, level)
+        return Problem(self.name, mark.line, mark.column, message, quote, caret, min(mark.width, _WIDEST), hint, level, code)
 
     def source(self, mark: Mark) -> str:
         """file:line:col."""
         return f"{self.name}:{mark.line}:{mark.column}"
 
     def mark_of(self, source: str) -> Mark:
-        """The place that `source` gave."""
+        """The place that `source` gave, as wide as the word or the quoted text that stands there."""
         _, line, column = source.rsplit(":", 2)
-        return Mark(int(line), int(column))
+        lines, number, start = self._lines, int(line), int(column) - 1
+        here = lines[number - 1][start : start + _WIDEST] if number <= len(lines) else ""
+        found = _WORD.match(here)
+        return Mark(number, start + 1, len(found[0]) if found else 1)
 
     def mark_at(self, index: int) -> Mark:
         """The place of a character by its index."""
-        before = _BREAKS.split(self.text[:index])
+        before = _BREAKS.split(self.text[: min(index, _LONGEST)])
         return Mark(len(before), len(before[-1]) + 1)
 
 

@@ -17,6 +17,11 @@ def _schema() -> int:
     return SCHEMA
 
 
+def _tier() -> int:
+    """The same: every record says its own."""
+    return 2
+
+
 class Where(Struct, frozen=True, gc=False, omit_defaults=True):
     """The agent that wrote a record. Constant for a run."""
 
@@ -36,7 +41,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     event: Event
     origin: Origin | None = None
     verdict: Verdict | None = None
-    tier: int = 2  # hooks that saw it: 1 LSM and fentry, 2 tracepoints and cgroup hooks, 3 without BPF
+    tier: int = field(default_factory=_tier)  # hooks that saw it: 1 LSM and fentry, 2 tracepoints and cgroup hooks, 3 no BPF
     late: bool = False  # judged again after the container's identity was known
     schema: int = field(default_factory=_schema)  # always written: an old line must not read as a newer schema's
     also: dict[str, Any] = {}  # fields of a newer schema: kept, not understood

@@ -1,7 +1,7 @@
 """What is read of a container's files. Runs in a process of its own, which may hang or be killed at any moment.
 
-This file is also that process's program: `python -I -S files.py FD` takes one request a message from a socket and answers
-each with one. It imports the standard library alone, so it starts in 20 ms and stays small.
+`main` is that process's program: it takes one request a message from a socket and answers each with one. This file and what it
+imports use the standard library alone, so the process starts in 20 ms and stays small.
 
 A container chooses what lies behind a name: a FIFO, a device, a file of a filesystem that never answers, a link to a file of
 the host. So a file is first opened for nothing but its identity (O_PATH), without following any link, compared with what
@@ -21,6 +21,8 @@ import stat
 import struct
 import sys
 from typing import Any, NamedTuple
+
+from agent.node.resolve import find
 
 MESSAGE = 160 << 10  # bytes of one answer; the socket's buffer holds it
 CMDLINE = 8 << 10
@@ -139,23 +141,52 @@ def identified(layer: str, path: str, limit: int) -> dict[str, Any]:
     return {"id": (device, found.st_ino, generation, found.st_ctime_ns), "sha256": digest}
 
 
+def resolved(folder: str, paths: list[str]) -> list[tuple[str, bool, int, int] | None]:
+    """Where each path leads inside this root: `resolve.Found`. None where that can't be told.
+
+    So with too many links, without the right to look, or without room in the answer: who fills the folder chooses how long the
+    names are. Raises OSError where the folder itself can't be opened.
+    """
+    root = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    room = MESSAGE - 64 * len(paths)
+    try:
+        answers = []
+        for path in paths:
+            found = _found(root, path)
+            room -= len(json.dumps(found))
+            answers.append(found if room > 0 else None)
+        return answers
+    finally:
+        os.close(root)
+
+
+def _found(root: int, path: str) -> tuple[str, bool, int, int] | None:
+    try:
+        return find(root, path)
+    except OSError:
+        return None
+
+
 def answer(request: dict[str, Any]) -> bytes:
     """What a request asks for, or an exception."""
     match request["do"]:
         case "sha256":
-            return _first_that_is(request).encode()
+            text = _first_that_is(request)
         case "layers":
-            return json.dumps(_layers_in_any(request["mountinfos"], request["device"])).encode()
+            text = json.dumps(_layers_in_any(request["mountinfos"], request["device"]))
         case "programs":
-            return json.dumps(programs(request["layer"], request["path"], request["names"])).encode()
+            text = json.dumps(programs(request["layer"], request["path"], request["names"]))
         case "identified":
-            return json.dumps(identified(request["layer"], request["path"], request["limit"])).encode()
+            text = json.dumps(identified(request["layer"], request["path"], request["limit"]))
+        case "resolve":
+            text = json.dumps(resolved(request["root"], request["paths"]))
         case "cmdline":
             return head(f"{request['proc']}/{request['pid']}/cmdline", CMDLINE)
         case "mountinfo":
             return head(f"{request['proc']}/{request['pid']}/mountinfo", MOUNTINFO)
         case other:
             raise ValueError(f"unknown request {other!r}")
+    return text.encode()
 
 
 def _first_that_is(request: dict[str, Any]) -> str:
@@ -257,15 +288,12 @@ def _serve(channel: socket.socket) -> None:
         channel.send(_HEADER.pack(message["id"], status) + content[:MESSAGE])
 
 
-def _main() -> None:
+def main() -> None:
+    """Answer until the socket or the agent ends. The socket's descriptor is the command line's last word."""
     parent = os.getppid()
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         return  # the agent ended before the kernel knew that we want to end with it
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is sent to all on the terminal: the agent ends us when it is done
     os.nice(5)
-    _serve(socket.socket(fileno=int(sys.argv[1])))
-
-
-if __name__ == "__main__":
-    _main()
+    _serve(socket.socket(fileno=int(sys.argv[-1])))

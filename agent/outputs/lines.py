@@ -2,9 +2,10 @@
 
 17:26:41.123  shop/web-0/nginx      nginx        read     /etc/nginx/nginx.conf              allowed
 17:26:41.900  shop/web-0/nginx      sh           exec     /tmp/x -c "…"            ✗ exec.not_allowed
-└ high · rules/web.yaml:4:3 · nginx > sh
+└ high · evidence/7 · rules/web.yaml:4:3 · by nginx > sh
 """
 
+import os
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -34,11 +35,11 @@ from model.record import Finding, Note, Record
 from model.text import printable
 from model.verdict import Mode, Outcome, Verdict
 
-CONTAINER_WIDTH: Final = 22
-PROGRAM_WIDTH: Final = 13
+NARROW: Final = 108  # below that, names give way before the subject does
+ENDLESS: Final = 4096  # of a file or pipe: nothing is cut where nobody has a width
 VERB_WIDTH: Final = 8
 LEAST_SUBJECT: Final = 16
-TEXT_LIMIT: Final = 512  # characters of a text that are looked at: a screen is never wider
+TEXT_LIMIT: Final = ENDLESS  # characters of a text that are looked at: no screen is wider
 _BLANKS: Final = frozenset(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom", "tty"))
 
 
@@ -55,6 +56,7 @@ class Style(NamedTuple):
     branch: str = "\\"
     dot: str = "-"
     cut: str = "~"
+    ids: bool = True  # of findings: for `explain`, where there is a log to look them up in
 
 
 PLAIN: Final = Style()
@@ -81,18 +83,45 @@ def line_of(entry: Record | Finding | Note, style: Style, width: int) -> str:
     return _record(entry, *say(entry.event), style, width) if say else ""
 
 
+class _Columns(NamedTuple):
+    """Cells of the columns before the subject, and what is left for it and the verdict's word."""
+
+    time: int
+    container: int
+    program: int
+    rest: int
+
+
+def _columns(width: int) -> _Columns:
+    """On a narrow screen names give way, then parts of a second."""
+    time, container, program = (12, 22, 13) if width >= NARROW else (8, 10, 8)
+    return _Columns(time, container, program, width - time - container - program - VERB_WIDTH - 8)
+
+
 def _record(record: Record, verb: str, subject: str, style: Style, width: int) -> str:
     word, colour = _word(record.verdict, record.event, style)
-    container = label(record.origin.container) if record.origin else ""
-    head = (fit(container, CONTAINER_WIDTH, style), fit(_program(record), PROGRAM_WIDTH, style), fit(verb, VERB_WIDTH, style))
-    word = fit(word, min(cell_len(word), 28), style)
-    room = max(LEAST_SUBJECT, width - 14 - CONTAINER_WIDTH - PROGRAM_WIDTH - VERB_WIDTH - 6 - cell_len(word) - 1)
-    told = fit(subject, room, style, keep_end=not isinstance(record.event, Exec | Handover))
-    when = record.time[11:23]
-    left = f"{style.dim}{when}{style.end}  {style.name}{head[0]}{style.end}  {head[1]}  {style.dim}{head[2]}{style.end}"
+    columns, subject = _columns(width), f"{subject}{_entered(record)}"
+    if width < NARROW:  # the column of the verb says the reason's first half
+        word = word.replace(f" {word.rpartition(' ')[2].partition('.')[0]}.", " ")
+    if width == ENDLESS:
+        told = f"{printable(subject):<40}"
+    else:
+        room = max(LEAST_SUBJECT, columns.rest - cell_len(word) - 1)
+        told = fit(subject, room, style, keep_end=not isinstance(record.event, Exec | Handover))
+    container = fit(label(record.origin.container) if record.origin else "", columns.container, style)
+    program, verb = fit(_program(record), columns.program, style), fit(verb, VERB_WIDTH, style)
+    when = record.time[11 : 11 + columns.time]
+    left = f"{style.dim}{when}{style.end}  {style.name}{container}{style.end}  {program}  {style.dim}{verb}{style.end}"
     if colour is style.loud:
         told = f"{style.loud}{told}{style.end}"
     return f"{left}  {told} {colour}{word}{style.end}".rstrip()
+
+
+def _entered(record: Record) -> str:
+    """A program that somebody outside started in the container: `docker exec`, `kubectl exec`, nsenter."""
+    event, origin = record.event, record.origin
+    comes_in = isinstance(event, Exec) and event.actor.session is Session.EXEC and origin is not None and not origin.lineage
+    return " (from outside)" if comes_in else ""
 
 
 def _word(verdict: Verdict | None, event: Event, style: Style) -> tuple[str, str]:
@@ -113,8 +142,9 @@ def _finding(finding: Finding, style: Style, width: int) -> str:
     times = f"{finding.count} times" if finding.count > 1 else ""
     lineage = " > ".join(reversed([path.rpartition("/")[2] for path in finding.lineage]))
     what = f"{finding.reason} {finding.subject}" if times or not finding.source else ""
-    short = finding.id.partition("/")[2].partition("/")[2]  # what `vedette explain` takes
-    parts = [part for part in (finding.severity, short, what, times, finding.source, lineage) if part]
+    short = finding.id.partition("/")[2].partition("/")[2] if style.ids else ""  # what `vedette explain` takes
+    by = f"by {lineage}" if lineage else ""
+    parts = [part for part in (finding.severity, short, what, times, finding.source, by) if part]
     text = fit(f"{style.branch} " + f" {style.dot} ".join(parts), max(LEAST_SUBJECT, width - 14), style).rstrip()
     colour = style.loud if finding.severity in ("high", "critical") else style.warn
     return f"{' ' * 14}{colour}{text}{style.end}"
@@ -209,7 +239,8 @@ def _open(event: Open) -> tuple[str, str]:
 
 def _net(event: Net) -> tuple[str, str]:
     name = f" {event.name}" if event.name else ""
-    return event.direction.name.lower(), network(event) + name
+    failed = f" ({os.strerror(event.result).lower()})" if event.result > 0 else ""
+    return event.direction.name.lower(), network(event) + name + failed
 
 
 def _dns(event: Dns) -> tuple[str, str]:

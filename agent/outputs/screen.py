@@ -8,13 +8,14 @@ import os
 import shutil
 import time
 from collections import deque
+from io import TextIOWrapper
 from operator import attrgetter
 from threading import Event, Thread
 from typing import Final, TextIO, TypeAlias
 
 import msgspec
 
-from agent.outputs.lines import COLOURS, PLAIN, UNICODE, Style, is_noise, line_of
+from agent.outputs.lines import COLOURS, ENDLESS, PLAIN, UNICODE, Style, is_noise, line_of
 from model.record import Finding, Note, Record
 
 Entry: TypeAlias = Record | Finding | Note
@@ -31,7 +32,10 @@ class Screen:
 
     def __init__(self, stream: TextIO, style: Style | None, width: int | None = None) -> None:
         self._stream, self._style = stream, style
-        self._given_width, self._width, self._measured_s = width, width or 100, float("-inf")
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name may have letters that the terminal's encoding lacks
+        self._given_width = width if width or stream.isatty() or "COLUMNS" in os.environ else ENDLESS
+        self._width, self._measured_s = self._given_width or 100, float("-inf")
         self._encode = msgspec.json.Encoder().encode
         self._queue: deque[Entry] = deque()
         self._wake, self._ending = Event(), False
@@ -116,14 +120,14 @@ class Screen:
         return self._width
 
 
-def style_for(stream: TextIO, output: str = "auto") -> Style | None:
+def style_for(stream: TextIO, output: str = "auto", *, ids: bool = True) -> Style | None:
     """How to write to this stream; None: JSON lines. Colours on a terminal that is not a dumb one, or with FORCE_COLOR.
 
-    NO_COLOR has the last word.
+    NO_COLOR has the last word. `ids`: findings show theirs, since a log is kept.
     """
     if output == "json" or (output == "auto" and not stream.isatty()):
         return None
     if "utf" not in (stream.encoding or "").lower():
-        return PLAIN
+        return PLAIN._replace(ids=ids)
     wanted = os.environ.get("FORCE_COLOR") or (stream.isatty() and os.environ.get("TERM") != "dumb")
-    return COLOURS if wanted and not os.environ.get("NO_COLOR") else UNICODE
+    return (COLOURS if wanted and not os.environ.get("NO_COLOR") else UNICODE)._replace(ids=ids)

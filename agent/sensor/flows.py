@@ -197,6 +197,11 @@ class Flows:
         """Send every use of this file, or of what lies below this folder, whatever the budget says. Container 0: in all."""
         self._tripwires.put(layout.TRIPWIRE_KEY.pack(container, names, device), _U32.pack(1))
 
+    def guard_name(self, container: int, name: int) -> None:
+        """The same for every file that has this one name, or lies below a folder that has it; by the name's hash alone."""
+        self._tripwires.put(layout.TRIPWIRE_KEY.pack(container, name, 0), _U32.pack(1))
+        self._sensor.wire_name(name)
+
     def guard_network(self, container: int, address: bytes, bits: int) -> None:
         """Send every connection to this network (16 bytes; IPv4 mapped, so +96 bits), whatever the budget says."""
         key = _U32.pack(64 + bits) + _U64.pack(container) + address  # low word, high word

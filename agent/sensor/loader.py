@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 
-from agent.sensor import calls, cgroups, features, hooks, sizes, stock, variables
+from agent.sensor import calls, cgroups, features, hooks, layout, sizes, stock, variables
 from agent.sensor.features import SensorError
 from agent.sensor.hooks import Hook, State
 from agent.sensor.libbpf import Libbpf
@@ -117,6 +117,10 @@ class Sensor:
     def set_generation(self, generation: int) -> None:
         """The policy generation, which is part of every flow's key. From the next event on."""
         self._object.set_variable("generation", generation & 0xFFFFFFFF)
+
+    def wire_name(self, name_hash: int) -> None:
+        """Let the kernel look among the tripwires for a name of this hash."""
+        self._object.set_bit("wired_names", name_hash % (64 * layout.WIRED_WORDS))
 
     def read_ticks(self) -> int:
         """The kernel's count of ticks."""

@@ -87,6 +87,12 @@ class Object:
         with memoryview(self._shared()) as whole, whole[offset : offset + size].cast("I" if size == 4 else "Q") as place:
             place[0] = value
 
+    def set_bit(self, name: str, number: int) -> None:
+        """Set a bit of an array of 64-bit words in .bss. For one writer: what the programs write there would be lost."""
+        offset, _ = self._sections[".bss"][name]
+        with memoryview(self._shared()) as whole, whole[offset + (number >> 6) * 8 :][:8].cast("Q") as place:
+            place[0] |= 1 << (number & 63)
+
     def variable(self, name: str) -> int:
         """The present value of a variable of .bss."""
         offset, size = self._sections[".bss"][name]

@@ -1,9 +1,12 @@
 """`vedette explain`."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import msgspec
@@ -13,11 +16,13 @@ from agent.outputs.reading import find, full_id, is_id
 from agent.policies import Policies, policies_of
 from agent.settings import Settings, SettingsError, load
 from agent.verbs.refusal import refused
-from model.explain import Explanation
+from model.explain import Explanation, Tried
 from model.explain import explain as reasons
 from model.record import Finding, Note, Record
 from model.text import printable
+from model.verdict import Verdict
 
+NARROWEST = 40  # columns
 AN_ID = "an id is agent/boot/log/index, as each line of the log begins; or log/index, as the screen shows it"
 
 
@@ -46,9 +51,8 @@ def _explain(settings: Settings, record_id: str, *, as_json: bool) -> int:
         told = msgspec.to_builtins(explained) if explained else None
         sys.stdout.write(json.dumps({"record": msgspec.to_builtins(record), "explanation": told}) + "\n")
     else:
-        style = COLOURS if sys.stdout.isatty() else PLAIN
-        sys.stdout.write((line_of(record, style, 160) or f"{record.id}  (no line of the screen: see --json)") + "\n")
-        sys.stdout.writelines(f"{line}\n" for line in _lines(explained))
+        width = max(NARROWEST, shutil.get_terminal_size().columns)
+        sys.stdout.writelines(f"{line.rstrip()}\n" for line in _lines(record, explained, width))
     return 0
 
 
@@ -58,11 +62,35 @@ def _explained(policies: Policies, record: Record | Finding | Note) -> Explanati
     return reasons(policies.compiled(record.origin.container), record.event, record.origin)
 
 
-def _lines(explained: Explanation | None) -> Iterator[str]:
+def _lines(record: Record | Finding | Note, explained: Explanation | None, width: int) -> Iterator[str]:
+    style = COLOURS if sys.stdout.isatty() else PLAIN
+    yield line_of(record, style, width) or f"{record.id}  (no line of the screen: see --json)"
     if explained is None:
-        yield "  it is of no container that is known: not judged"
+        yield "it is of no container that is known: not judged"
         return
-    yield f"  {explained.why}"
-    for tried in explained.tried:
-        mark = "►" if tried.decisive else "✓" if tried.matched else "·"
-        yield f"  {mark} {tried.verb} {tried.which} {printable(tried.text)}  {tried.source}: {tried.why}"
+    yield from _wrapped(explained.why, width)
+    if isinstance(record, Record) and record.verdict is not None and _differs(record.verdict, explained.verdict):
+        said = f"{record.verdict.reason or record.verdict.outcome} {record.verdict.source}".rstrip()
+        yield from _wrapped(f"the record says {said}: the policies were others then", width)
+    for (verb, subject), rules in groupby(explained.tried, lambda one: (one.verb, one.subject)):
+        yield ""
+        yield from _wrapped(f"{verb}  {subject}", width)
+        for tried in rules:
+            yield from _tried(tried, width)
+    if explained.tried:
+        yield ""
+        yield "► decisive   ✓ matches   · does not" if any(one.decisive for one in explained.tried) else "no rule is decisive"
+
+
+def _differs(then: Verdict, now: Verdict) -> bool:
+    return (then.outcome, then.reason, then.rule) != (now.outcome, now.reason, now.rule)
+
+
+def _tried(tried: Tried, width: int) -> Iterator[str]:
+    mark = "►" if tried.decisive else "✓" if tried.matched else "·"
+    yield from _wrapped(f"{mark} {tried.which:5}  {printable(tried.text)}", width, 2, 11)
+    yield from _wrapped(f"{tried.why} ({printable(tried.source)})", width, 11, 13)
+
+
+def _wrapped(text: str, width: int, indent: int = 0, rest: int = 2) -> Iterator[str]:
+    yield from wrap(text, width, initial_indent=" " * indent, subsequent_indent=" " * rest, break_on_hyphens=False)

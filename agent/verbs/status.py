@@ -67,11 +67,12 @@ def _kernel_lines(kernel: dict[str, Any]) -> Iterator[str]:
 def _agent_lines(seen: dict[str, Any] | None, folder: Path) -> Iterator[str]:
     if seen is None:
         yield f"agent      none runs on {folder}"
+        yield "           hint: --log names the folder of one that logs elsewhere"
         return
     age_s = time.time() - seen["time"]
-    stale = f" ✗ silent for {age_s:.0f} s" if age_s > STALE_S else ""
+    when = f" ✗ silent for {age_s:.0f} s" if age_s > STALE_S else f", as of {max(0.0, age_s):.0f} s ago"
     ready = "ready" if seen["ready"] else "not ready: " + "; ".join(seen["unready"])
-    yield f"agent      {seen.get('version', 'an older version')}, pid {seen['pid']}, up {seen['up_s']:.0f} s, {ready}{stale}"
+    yield f"agent      {seen.get('version', 'an older version')}, pid {seen['pid']}, up {seen['up_s']:.0f} s, {ready}{when}"
     yield from _hook_lines(seen["hooks"])
     yield from _policy_lines(seen["policies"])
     yield from _container_lines(seen["containers"])

@@ -28,17 +28,17 @@ def measure(shop: Shop) -> Iterator[Row]:
 
 def _idle(shop: Shop, agent: Agent, box: Box) -> Iterator[Row]:
     agent.settle()
-    yield _resident("resident, idle", agent, 64)
     seen, before_s, began_s = agent.tally.others(box.cgroup_id), agent.cpu_s(), time.monotonic()
     time.sleep(QUICK_IDLE_S if shop.quick else IDLE_S)
     spent = (agent.cpu_s() - before_s) / (time.monotonic() - began_s)
     others = agent.tally.read().others(box.cgroup_id) - seen
+    yield _resident("resident, idle", agent, 64)
     yield one("CPU, idle", spent * 100, "% of a core", at_most(0.3), f"{others} records of other containers")
 
 
 def _resident(name: str, agent: Agent, most_mib: int) -> Row:
     own, worker = agent.resident_bytes()
-    return one(name, own / MIB, "MiB", at_most(most_mib), f"and {worker / MIB:.0f} MiB of its worker")
+    return one(name, (own + worker) / MIB, "MiB", at_most(most_mib), f"its worker's {worker / MIB:.0f} MiB included")
 
 
 def _first_event_s(shop: Shop) -> float:

@@ -9,11 +9,12 @@ import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bench import toolbox
-from bench.rounds import Pair, in_turns
-from bench.rows import Row, at_least, row
+from bench.rounds import Hooks, Pair, with_and_without
+from bench.rows import Row, Target, at_least, row
 from bench.shop import Sample, Shop
 from tests.containers.network import inside
 from tests.containers.runc import Box
@@ -27,10 +28,16 @@ RECIPE = Recipe(args=("/usr/sbin/nginx", "-c", "/etc/nginx.conf"))
 
 def measure(shop: Shop) -> Iterator[Row]:
     """Requests of a small file, kept alive, with the agent over without it."""
+    yield measured(shop, "nginx: its requests a second", at_least(0.97), shop.agent)
+
+
+def measured(shop: Shop, name: str, target: Target | None, hooks: Hooks) -> Row:
+    """The same with anything in the kernel."""
     seconds = QUICK_SECONDS if shop.quick else SECONDS
-    pairs = in_turns(replace(shop, workshop=toolbox.make(shop.workshop)), {"nginx": lambda box: _requests(box, seconds)}, RECIPE)
-    note = f"{min(_rate(without) for without, _ in pairs['nginx']):.0f} requests a second without"
-    yield row("nginx: its requests a second", [_kept(pair) for pair in pairs["nginx"]], "times", at_least(0.97), note)
+    equipped = replace(shop, workshop=toolbox.make(shop.workshop))
+    pairs = with_and_without(equipped, {"nginx": partial(_requests, seconds=seconds)}, hooks, RECIPE)["nginx"]
+    note = f"{min(_rate(without) for without, _ in pairs):.0f} requests a second without"
+    return row(name, [_kept(pair) for pair in pairs], "times", target, note)
 
 
 def _requests(box: Box, seconds: int) -> Sample:

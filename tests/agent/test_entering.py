@@ -16,7 +16,7 @@ PROBE = "/tmp/busybox"
 def trapped(a_box: MakeNamedBox) -> Box:
     """One whose probe is a link into the mount namespace of a process of its own."""
     box = a_box("forged", capabilities=MIGHTY_CAPABILITIES)
-    started = box.exec("sh", "-c", "(busybox unshare -m sleep 1000 >/dev/null 2>&1 </dev/null &); sleep 0.5; pidof sleep")
+    started = box.exec("sh", "-c", "(busybox unshare -m sleep 1000 >/dev/null 2>&1 </dev/null &); until pidof sleep | grep -q ' '; do :; done; pidof sleep")
     inner = next(pid for pid in started.out.split() if pid != "1")
     assert box.exec("ln", "-s", f"/proc/{inner}/root/bin/busybox", PROBE).code == 0
     return box

@@ -1,7 +1,9 @@
 """What is known is counted by the kernel and not told again; every count is exact, also of what was not itemised."""
 
+import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from agent.novelty import FIRST
 from agent.outputs.stamp import boot_ns
@@ -11,6 +13,7 @@ from tests.agent.conftest import MakeNamedBox, StartAgent
 from tests.agent.daemon import Daemon
 from tests.agent.sight import PATIENCE_S, Book, Sight
 from tests.containers.runc import Box
+from tests.containers.spec import Mount
 
 HOT = "/data/d00/f0000"
 OPENS, CHANGES = 3, 5  # kinds as counts have them
@@ -20,9 +23,11 @@ kind: Policy
 metadata: {name: tripwire}
 spec:
   select: {containers: {names: ["plain-*"]}}
-  read: {deny: [/etc/secret]}
-  egress: {deny: [10.1.2.0/24]}
+  read: {deny: [/etc/secret, /opt/keys/**, "/srv/*/.ssh/id_*", "/**/token"]}
+  egress: {deny: [10.1.2.0/24, "unix:/**/engine.sock", "unix:@/shim/**"]}
 """
+DENIED_FILES = ("/etc/secret", "/opt/keys/a/k", "/srv/x/.ssh/id_1", "/srv/y/z/token")
+DENIED_PEERS = ("10.1.2.3:9/udp", "/mnt/engine.sock", "/nowhere/engine.sock", "@/shim/1/s.sock")
 SMALL = {"flows": 64, "rate": 20, "burst": 64}
 
 
@@ -154,20 +159,30 @@ def swept(agent: Daemon) -> None:
             time.sleep(0.02)
 
 
-def test_a_denied_file_and_address_are_found_though_the_container_floods(
-    agent_of_its_own: StartAgent, a_box: MakeNamedBox
+def test_what_is_denied_is_found_though_the_container_floods(
+    agent_of_its_own: StartAgent, a_box: MakeNamedBox, tmp_path: Path
 ) -> None:
-    own = agent_of_its_own({"tripwire.yaml": TRIPWIRE}, budgets={"open": SMALL, "net": SMALL})
+    own = agent_of_its_own({"tripwire.yaml": TRIPWIRE}, budgets={"open": SMALL, "net": SMALL, "unix": SMALL})
     agent = Sight(Book(own.log), boot_ns())
-    box = a_box("plain")
-    told = box.exec("/usr/bin/bulk", "open-cold", "6000").facts[0]
-    assert told["failed"] == 0
-    box.attack("open", "/etc/secret")
-    box.exec("/usr/bin/attack", "udp-sendto", "10.1.2.3", "9")  # it can't be reached, but was tried
-    assert agent.finding(box, "read.denied").subject == "/etc/secret"
-    assert agent.finding(box, "egress.denied").subject == "10.1.2.3:9/udp"
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(str(tmp_path / "engine.sock"))
+        engine.listen()
+        box = a_box("plain", mounts=(Mount(str(tmp_path), "/mnt"),))
+        box.exec("sh", "-c", "mkdir -p /opt/keys/a /srv/x/.ssh /srv/y/z; touch /opt/keys/a/k /srv/x/.ssh/id_1 /srv/y/z/token")
+        assert box.exec("/usr/bin/bulk", "open-cold", "6000").facts[0]["failed"] == 0
+        box.exec("sh", "-c", "for i in $(seq 500); do /usr/bin/attack unix-abstract flood$i; done")
+        for path in DENIED_FILES:
+            box.attack("open", path)
+        box.exec("/usr/bin/attack", "udp-sendto", "10.1.2.3", "9")  # it can't be reached, but was tried
+        box.attack("unix-connect", "/mnt/engine.sock")
+        box.exec("/usr/bin/attack", "unix-connect", "/nowhere/engine.sock")  # there is none, but it was tried
+        box.attack("unix-abstract", "/shim/1/s.sock")
+    for path in DENIED_FILES:
+        agent.finding(box, "read.denied", subject=path)
+    for subject in DENIED_PEERS:
+        agent.finding(box, "egress.denied", subject=subject)
     assert agent.finding(box, "flood").count > 0
-    until(agent, box, lambda: itemised_and_by_folder(agent, box) == 6000)
+    until(agent, box, lambda: itemised_and_by_folder(agent, box) >= 6000)
 
 
 def test_a_killed_agent_says_that_it_was_gone_and_sees_what_runs(agent_of_its_own: StartAgent, a_box: MakeNamedBox) -> None:

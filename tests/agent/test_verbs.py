@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from agent.__main__ import app
 from agent.account import KERNEL_TABLES, TABLES
 from agent.outputs.reading import read
 from agent.outputs.stamp import boot_ns
@@ -62,6 +64,24 @@ def test_check_says_where_and_what_is_wrong(daemon: Daemon, tmp_path: Path) -> N
     assert told.returncode == 1
     assert "bad.yaml:" in told.stdout
     assert 'did you mean "egress"' in told.stdout
+
+
+def test_check_says_which_paths_are_something_else_in_a_container_that_runs(
+    agent: Sight, daemon: Daemon, plain: Box, tmp_path: Path
+) -> None:
+    (tmp_path / "p.yaml").write_text(STRICT.replace("/bin/busybox", "/bin/sh, /bin/nonsense").replace("strict-*", "plain-*"))
+    deadline = time.monotonic() + PATIENCE_S
+    while not any(one["name"] == plain.name for one in daemon.status()["containers"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    told = CliRunner().invoke(app, ["check", str(tmp_path), "--container", plain.name, "--log", str(daemon.log)])
+    assert told.exit_code == 0, told.output
+    assert f'"/bin/sh" is "/bin/busybox" in container {plain.name}' in told.stdout
+    assert f'"/bin/nonsense" is not in container {plain.name}' in told.stdout
+    assert '"/usr/bin/dynamic"' not in told.stdout
+    bare = daemon.verb("check", str(tmp_path), "--container", plain.name, "--log", str(daemon.log))
+    assert (bare.returncode, bare.stdout) == (2, "")
+    assert "its files can't be looked at" in bare.stderr
 
 
 def test_explain_says_which_rules_were_asked(agent: Sight, daemon: Daemon, strict: Box) -> None:

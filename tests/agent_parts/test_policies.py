@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.policies import COMPILED, FILE_BYTES, Policies, files_of
+from agent.policies import COMPILED, Policies, files_of
+from agent.texts import FILE_BYTES
 from model.origin import Container, Origin
 from model.verdict import Outcome
 from tests.outputs.builders import exec_

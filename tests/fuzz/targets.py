@@ -16,9 +16,11 @@ from agent.sensor import dns
 from agent.sensor.decode import DecodeError, Decoder
 from agent.sensor.layout import EVENT
 from agent.sensor.recording import Header, Recorder, Recording, RecordingError
+from model import testing
 from model.policy import parse
 from model.problem import PolicyError
 from model.text import from_bytes, printable, to_bytes
+from model.trial import event_of
 
 writable = msgspec.json.Encoder().encode
 
@@ -42,6 +44,17 @@ def policy(data: bytes) -> None:
         parse(data.decode("utf-8", "replace"), "policy.yaml")
     except PolicyError as error:
         str(error).encode()
+
+
+def policy_test(data: bytes) -> None:
+    """A test file of a policy: what it accepts can also be made an event."""
+    try:
+        groups = testing.parse(data.decode("utf-8", "replace"), "policy.test.yaml")
+    except PolicyError as error:
+        str(error).encode()
+        return
+    for case in (case for group in groups for case in group.cases):
+        writable(event_of(case))
 
 
 def dns_answer(data: bytes) -> None:
@@ -103,5 +116,6 @@ def text(data: bytes) -> None:
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    target.__name__: target for target in (policy, kernel, kernel_texts, dns_answer, runtime_files, records, recording, text)
+    target.__name__: target
+    for target in (policy, policy_test, kernel, kernel_texts, dns_answer, runtime_files, records, recording, text)
 }

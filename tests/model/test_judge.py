@@ -382,9 +382,13 @@ def test_a_network_has_one_verdict_where_no_rule_looks_deeper() -> None:
 
 def test_tripwires_are_what_is_denied_by_name() -> None:
     judged = compiled(
-        "read: {deny: [/etc/shadow, /run/secrets/**, /home/*/x]}\negress: {deny: [169.254.169.254, 'unix:/run/d.sock']}"
+        "read: {deny: [/etc/shadow, /run/secrets/**, /home/*/.ssh/id_*, /**/token, /*]}\n"
+        "egress: {deny: [169.254.169.254, 'unix:/run/d.sock', 'unix:@/shim/**']}"
     )
-    assert judged.tripwires() == (("/etc/shadow", "/run/d.sock", "/run/secrets/**"), (ip_network("169.254.169.254/32"),))
+    paths, names, networks = judged.tripwires()
+    assert paths == ("/etc/shadow", "/run/d.sock", "/run/secrets")
+    assert names == (".ssh", "d.sock", "shim", "token")
+    assert networks == (ip_network("169.254.169.254/32"),)
 
 
 def test_explain_holds_every_rule_against_the_event_and_marks_the_decisive_one() -> None:

@@ -147,6 +147,25 @@ def test_a_worker_that_is_killed_is_replaced(worker: Worker, tmp_path: Path, pro
     assert after.content is not None
 
 
+def test_a_worker_with_nothing_to_do_gives_its_memory_back_and_starts_again(tmp_path: Path, program: Path) -> None:
+    assert program.exists()
+    ahead_s = 0.0
+    worker = Worker(lambda: time.monotonic() + ahead_s)
+    try:
+        worker.submit(Job("first", to_hash(tmp_path, "/usr/bin/web")))
+        worker.rest()
+        assert wait(worker)[0].key == "first"
+        worker.rest()
+        assert worker.pid
+        ahead_s = 60
+        worker.rest()
+        assert (worker.pid, worker.kills) == (0, 0)
+        worker.submit(Job("second", to_hash(tmp_path, "/usr/bin/web")))
+        assert wait(worker)[0].key == "second"
+    finally:
+        worker.close()
+
+
 def test_the_queue_is_bounded_and_says_what_it_refused(tmp_path: Path) -> None:
     worker = Worker(time.monotonic, limit=2)
     try:

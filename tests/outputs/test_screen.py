@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from agent.outputs.findings import Findings
@@ -19,7 +20,7 @@ from model.event import Event as Seen
 from model.event import Privilege, Session
 from model.record import Finding
 from model.text import from_bytes
-from model.verdict import Mode, Verdict
+from model.verdict import Mode, Reason, Verdict
 from tests.outputs.builders import (
     ALLOWED,
     T0,
@@ -144,12 +145,53 @@ def test_violations_stand_out_and_the_runtimes_own_steps_are_not_shown() -> None
 def test_a_finding_stands_below_its_record_with_its_policys_line_and_lineage() -> None:
     told: list[Finding] = []
     Findings(stamp(), told.append).write(stamp().record(exec_(), origin(lineage=("/bin/bash", "/usr/sbin/nginx")), violation()))
-    assert line_of(told[0], UNICODE, WIDTH) == " " * 14 + "└ high · evidence/0 · rules/web.yaml:4:3 · nginx > bash"
+    assert line_of(told[0], UNICODE, WIDTH) == " " * 14 + "└ high · evidence/0 · rules/web.yaml:4:3 · by nginx > bash"
 
 
 def test_a_long_path_keeps_its_end_and_a_long_command_its_begin() -> None:
     assert line(open_("/a" * 200 + "/last.py")).endswith("/last.py")
     assert "/bin/sh first" in line(exec_(argv=("sh", "first", *["x"] * 500)))
+
+
+def test_at_80_columns_names_give_way_before_an_address() -> None:
+    assert "169.254.169.254:80/tcp   ! not_allowed" in line(
+        net("169.254.169.254", 80), violation(Reason.EGRESS_NOT_ALLOWED), width=80
+    )
+
+
+def test_a_file_or_pipe_has_no_width_that_would_cut_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    path = "/a" * 300
+    stream = io.StringIO()
+    screen = Screen(stream, PLAIN)
+    screen.write(stamp().record(open_(path), origin(), None))
+    screen.close()
+    assert stream.getvalue().endswith(f"  {path}\n")
+
+
+def test_a_name_that_the_terminals_encoding_lacks_is_shown_all_the_same() -> None:
+    raw = io.BytesIO()
+    screen = Screen(io.TextIOWrapper(raw, encoding="ascii"), PLAIN)
+    screen.write(stamp().record(open_("/日本"), origin(), None))
+    screen.close()
+    assert b"/\\u65e5\\u672c" in raw.getvalue()
+
+
+def test_who_comes_in_from_outside_is_told_where_it_enters() -> None:
+    entered = exec_(session=Session.EXEC)
+    assert "(from outside)" in line_of(stamp().record(entered, origin(lineage=()), None), PLAIN, WIDTH)
+    assert "(from outside)" not in line(entered)
+    assert "(from outside)" not in line_of(stamp().record(exec_(), origin(lineage=()), None), PLAIN, WIDTH)
+
+
+def test_a_connection_that_failed_says_why() -> None:
+    assert line(replace(net(), result=111)).endswith("192.0.2.7:443/tcp (connection refused)")
+
+
+def test_findings_have_no_id_where_no_log_is_kept_to_look_it_up_in() -> None:
+    told: list[Finding] = []
+    Findings(stamp(), told.append).write(stamp().record(exec_(), origin(), violation()))
+    assert "evidence/" not in line_of(told[0], UNICODE._replace(ids=False), WIDTH)
 
 
 @pytest.mark.parametrize("width", [20, 80, 110, 300])
@@ -189,17 +231,17 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    assert style_for(Terminal()) is COLOURS
+    assert style_for(Terminal()) == COLOURS
     monkeypatch.setenv("NO_COLOR", "1")
-    assert style_for(Terminal()) is UNICODE
+    assert style_for(Terminal()) == UNICODE
     assert style_for(Terminal(), "json") is None
     assert style_for(io.StringIO()) is None
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert style_for(Terminal()) is UNICODE, "NO_COLOR has the last word"
+    assert style_for(Terminal()) == UNICODE, "NO_COLOR has the last word"
     monkeypatch.delenv("NO_COLOR")
-    assert style_for(Pipe(), "lines") is COLOURS
+    assert style_for(Pipe(), "lines") == COLOURS
     assert style_for(Pipe()) is None
-    assert style_for(io.StringIO(), "lines") is PLAIN, "a stream without an encoding gets ASCII"
+    assert style_for(io.StringIO(), "lines") == PLAIN, "a stream without an encoding gets ASCII"
 
 
 def test_a_terminal_that_does_not_read_never_holds_up_the_loop_and_what_is_not_shown_is_said() -> None:

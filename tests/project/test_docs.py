@@ -26,7 +26,7 @@ def test_the_reference_says_what_the_code_says(name: str) -> None:
     assert (generate.REFERENCE / name).read_text() == generate.pages()[name], "run: make docs"
 
 
-@pytest.mark.parametrize("name", ["commands.md", "metrics.md", "reasons.md", "settings.md"])
+@pytest.mark.parametrize("name", ["commands.md", "metrics.md", "problems.md", "reasons.md", "settings.md"])
 def test_nothing_there_is_without_a_meaning(name: str) -> None:
     assert [line for line in generate.pages()[name].splitlines() if line.endswith("|  |")] == []
 

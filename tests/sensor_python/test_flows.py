@@ -1,12 +1,18 @@
 """The kernel counts what is known, and says exactly what it did not itemise."""
 
+import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agent.sensor import layout
 from agent.sensor.allowances import Allowance
+from agent.sensor.loader import Sensor
+from agent.sensor.prepare import Settings
 from model.event import Exec, Exit, Open
+from tests.sensor_python.conftest import host_mount_namespace
 from tests.sensor_python.kernel import Bench, Box, wait
 
 
@@ -166,3 +172,49 @@ def test_what_python_decides_keeps_what_the_kernel_noted(bench: Bench) -> None:
         value = bench.sensor.map("containers").get(box.cgroup.to_bytes(8, "little"))
         assert layout.CONTAINER.unpack(value or b"")[:2] == (77, 5)
         assert dict(bench.flows.containers())[box.cgroup] == layout.CONTAINER_HOST
+
+
+def test_execs_beyond_the_budget_are_counted_exactly_by_program_arguments_and_session(bench: Bench) -> None:
+    with bench.container() as box:
+        box.run("/bin/true")
+        bench.flows.allow(box.cgroup, layout.KIND_EXEC, Allowance(100, 0, 0))
+        for _ in range(5):
+            box.run("/bin/echo", "a")
+        for _ in range(3):
+            box.run("/bin/echo", "b")
+        assert [it.argv for it in box.saw(Exec)] == [("/bin/true",)]
+        swept = bench.flows.sweep()
+        assert sorted(it.count for it in swept.counts if it.container == box.cgroup and it.what == layout.KIND_EXEC) == [3, 5]
+        firsts = [it for it in swept.firsts if isinstance(it, Exec) and it.actor.container == box.cgroup]
+        assert [it.file.path.rpartition("/")[2] for it in firsts] == ["echo", "echo"]
+
+
+def test_a_flow_that_nobody_answered_for_is_sent_again_after_its_time(sensor_object: Path, file: Path) -> None:
+    with closing(Sensor.open(sensor_object, Settings(pending_s=0.2))) as sensor, closing(Bench(sensor)) as bench:
+        sensor._object.set_variable("host_mount_namespace", host_mount_namespace())
+        with bench.container() as box:
+            read(box, file)
+            began_s = time.monotonic()
+
+            def is_sent_again() -> bool:
+                read(box, file)
+                return len(box.opens_of(file.name)) > 1
+
+            wait(is_sent_again, "it is sent again")
+            assert time.monotonic() - began_s > 0.1
+            first, again = box.opens_of(file.name)
+            assert again.flow == first.flow
+            bench.flows.remember([first.flow])
+            read(box, file)
+            assert len(box.opens_of(file.name)) == 2
+
+
+def test_no_flood_of_new_files_takes_the_place_of_an_exec(bench: Bench, tmp_path: Path) -> None:
+    with bench.container() as flood, bench.container() as other:
+        bench.flows.allow(flood.cgroup, layout.KIND_OPEN, Allowance(1 << 20, 1 << 20, 1 << 20))
+        lost = bench.flows.losses.counters()["novelty_lost"]
+        make = f"import os; [os.close(os.open(f'{tmp_path}/{{i}}', os.O_CREAT)) for i in range(20000)]"
+        flood.run(sys.executable, "-I", "-S", "-c", make)  # nobody reads the rings meanwhile
+        assert bench.flows.losses.counters()["novelty_lost"] > lost
+        other.run("/bin/echo", "after the flood")
+        assert [it.argv[1:] for it in other.saw(Exec)] == [("after the flood",)]

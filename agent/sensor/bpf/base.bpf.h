@@ -25,6 +25,8 @@ volatile u32 whos_forgotten = 0;
 /* Written by Python at every sweep: a tick's length, and the boot time at which tick 0 ends. 0: not known yet. */
 volatile u64 tick_ns = 0;
 volatile u64 ticks_began_ns = 0;
+/* One bit by the hash of each single name that is a tripwire: what has none needs no look-up. Set by Python, never cleared. */
+volatile u64 wired_names[WIRED_WORDS] = {};
 /* Found by the stock-taking: the mount namespace of the host's first process. */
 volatile u64 host_mount_namespace = 0;
 

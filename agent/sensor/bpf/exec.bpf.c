@@ -17,6 +17,7 @@ struct {
 	__type(value, u32);
 } code_variables SEC(".maps");
 
+/* Room for one read of the environment. Each run uses its CPU's own. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
@@ -178,7 +179,7 @@ static long hash_step(u32 i, struct hash_walk *w)
 }
 
 /* Beyond the budget, or without room on the ring: counted exactly by program, arguments and session. */
-static __always_inline void count_exec(struct proc *p, struct exec_event *e, struct scratch *s, u64 now, bool lost)
+static __always_inline void count_exec(struct proc *p, struct exec_event *e, struct scratch *s, u64 now)
 {
 	u64 words = ((u64)e->event.texts[3] + 7) / 8;
 	struct hash_walk w = {
@@ -274,10 +275,10 @@ int BPF_PROG(on_exec, struct task_struct *task, int old_pid, struct linux_binprm
 	b = budget_of(p->by.container, KIND_EXEC, now);
 	if (b && !take_token(b, now)) {
 		add(&b->unsent, 1);
-		count_exec(p, e, s, now, false);
+		count_exec(p, e, s, now);
 	} else if (send(&urgent, s)) {
 		count(COUNTER_URGENT_LOST);
-		count_exec(p, e, s, now, true);
+		count_exec(p, e, s, now);
 	} else if (b) {
 		add(&b->sent, 1);
 	}

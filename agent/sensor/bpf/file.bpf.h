@@ -57,6 +57,21 @@ static __always_inline bool tripped(struct tripwire_key *key)
 	return hit;
 }
 
+/* One name of a path, by its own hash. */
+static __always_inline bool name_tripped(u64 container, u64 name)
+{
+	struct tripwire_key key = { .container = container, .names = name };
+
+	if (!(wired_names[(name >> 6) & (WIRED_WORDS - 1)] >> (name & 63) & 1))
+		return false;
+	return bpf_map_lookup_elem(&tripwires, &key) != NULL;
+}
+
+static __always_inline u64 own_name(u64 dentry)
+{
+	return fold(seed, name_of(dentry), AS(dentry, dentry)->d_name.len);
+}
+
 struct parent_look {
 	struct view *v;
 	struct proc *p;
@@ -79,7 +94,7 @@ static long parent_step(u32 i, struct parent_look *l)
 	struct tripwire_key wire = { .container = key.container, .dev = l->dev };
 
 	wire.names = key.names = hash_names(&folder);
-	if (tripped(&wire)) {
+	if (tripped(&wire) || name_tripped(key.container, own_name(l->folder))) {
 		l->tripwire = 1;
 		return 1;
 	}
@@ -98,8 +113,10 @@ static long parent_step(u32 i, struct parent_look *l)
 static __always_inline void look_up_parents(struct parent_look *l)
 {
 	struct tripwire_key wire = { .container = l->p->by.container, .names = l->v->names, .dev = l->dev };
+	struct view *v = l->v;
+	u64 name = v->leaf ? fold(seed, v->leaf, v->leaf_length) : own_name(v->dentry);
 
-	if (tripped(&wire)) {
+	if (tripped(&wire) || name_tripped(wire.container, name)) {
 		l->tripwire = 1;
 		return;
 	}

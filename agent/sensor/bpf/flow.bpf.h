@@ -23,6 +23,8 @@ struct {
 	__type(value, struct flow);
 } flows SEC(".maps");
 
+/* Folders and networks below which is only counted: made by Python, or here where a quota is spent; read by the sweep. Full: the
+ * budget's `over` counts. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384);

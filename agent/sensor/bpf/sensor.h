@@ -372,12 +372,17 @@ struct prefix {
 	u32 pad;
 };
 
-/* A denied file, or a folder below which all is denied; by its name hash. container 0: every container. */
+/* A denied file, or a folder below which all is denied; by its name hash. container 0: every container.
+ * dev 0: one name alone, whatever is denied there and wherever it lies: of a file or of a folder above it. */
 struct tripwire_key {
 	u64 container;
 	u64 names;
 	u32 dev;
 	u32 pad;
+};
+
+enum wired {
+	WIRED_WORDS = 16,	/* of 64 bits: see wired_names */
 };
 
 /* A denied network. The first 64 bits of the prefix are the container. */

@@ -23,6 +23,7 @@
 #define IPPROTO_UDP 17
 #endif
 
+/* The iterators' own: they can be preempted by the programs that use the CPU's. One runs at a time. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -27,6 +27,38 @@ static __always_inline void fill_unix(struct unix_event *e, const struct flow_ke
 	e->result = peer->result;
 }
 
+struct name_scan {
+	struct scratch *scratch;
+	u64 container;
+	u32 begin; /* of the name that we are in */
+	u32 end;   /* of the text */
+	u32 tripped;
+	u32 pad;
+};
+static long scan_step(u32 i, struct name_scan *n)
+{
+	u32 begin = n->begin & (TEXT_MAX - 1);
+
+	if (i < n->end && n->scratch->text[i & (TEXT_MAX - 1)] != '/')
+		return 0;
+	n->tripped = i > begin && name_tripped(n->container, fold_name(seed, (u64)&n->scratch->text[begin], i - begin));
+	n->begin = i + 1;
+	return n->tripped || i >= n->end;
+}
+
+/* A name that has no file is looked at by its parts. */
+static __always_inline bool any_name_tripped(u64 container, u32 length)
+{
+	u32 zero = 0;
+	struct name_scan n = { .scratch = bpf_map_lookup_elem(&scratches, &zero),
+			       .container = container,
+			       .end = length };
+
+	if (n.scratch)
+		bpf_loop(PATH_BYTES + 1, scan_step, &n, 0);
+	return n.tripped;
+}
+
 /* First sight of a peer, or one that waits for its answer. */
 GLOBAL int novel_peer(struct flow_key *key, struct peer *peer, struct proc *p)
 {
@@ -48,7 +80,9 @@ GLOBAL int novel_peer(struct flow_key *key, struct peer *peer, struct proc *p)
 	look.class = WHAT(KIND_UNIX, peer->v.layer, 0);
 	/* One that has an entry was counted there already. */
 	look.wires_only = bpf_map_lookup_elem(&flows, key) != NULL;
-	if (!peer->by_name)
+	if (peer->by_name)
+		look.tripwire = any_name_tripped(p->by.container, peer->name_bytes);
+	else
 		look_up_parents(&look);
 	if (look.counted)
 		return 0;
