@@ -71,7 +71,7 @@ class Agent:
         self._status = StatusFile(settings.log.folder)
         self._made.callback(self._status.close)
         self.health = Health(NEEDS, stuck_s=settings.stuck_s)
-        self.policies = Policies([settings.policies.folder])
+        self.policies = Policies([settings.policies.folder], self.outputs.log.stamp.clock.offset_ns)
         self.watcher = Watcher([settings.policies.folder], settings.policies.settle_s)
         self._recorder = self._open_recorder(record) if record else None
         self.started_s = time.monotonic()

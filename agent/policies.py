@@ -96,9 +96,9 @@ def _stamps(folders: Sequence[Path]) -> list[tuple[str, int, int, int]]:
     return stamps
 
 
-def policies_of(folder: Path) -> "Policies":
+def policies_of(folder: Path, offset_ns: int | None = None) -> "Policies":
     """Those of a folder as it is now, for a verb that needs no agent. A default folder need not exist: none of that."""
-    policies = Policies([folder] if folder.exists() else [])
+    policies = Policies([folder] if folder.exists() else [], offset_ns)
     policies.load()
     return policies
 
@@ -117,8 +117,8 @@ class Change(Struct, frozen=True):
 class Set:
     """Policies of one generation, compiled for each container that is asked for."""
 
-    def __init__(self, policies: Sequence[Policy], generation: int) -> None:
-        self.policies, self.generation = tuple(policies), generation
+    def __init__(self, policies: Sequence[Policy], generation: int, offset_ns: int | None = None) -> None:
+        self.policies, self.generation, self._offset_ns = tuple(policies), generation, offset_ns
         self._compiled: OrderedDict[int, tuple[Container, Compiled]] = OrderedDict()
         self._built: OrderedDict[tuple[int, ...], Compiled] = OrderedDict()  # by which policies are in it
 
@@ -139,7 +139,7 @@ class Set:
         which = tuple(map(id, selected))  # objects of this generation, all of them alive
         tables = self._built.get(which)
         if tables is None:
-            tables = self._built[which] = build(selected, self.generation)
+            tables = self._built[which] = build(selected, self.generation, self._offset_ns)
             if len(self._built) > COMPILED:
                 self._built.popitem(last=False)
         return tables
@@ -150,10 +150,13 @@ class Set:
 
 
 class Policies:
-    """The set in force. Belongs to the loop."""
+    """The set in force. Belongs to the loop.
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self.folders = tuple(folders)
+    `offset_ns` is Unix time minus boot time; without it no exception is in force, for nobody knows the day.
+    """
+
+    def __init__(self, folders: Sequence[Path], offset_ns: int | None = None) -> None:
+        self.folders, self._offset_ns = tuple(folders), offset_ns
         self._now = Set((), 0)
         self.problems: tuple[Problem, ...] = ()
 
@@ -178,7 +181,7 @@ class Policies:
         policies = tuple(found.read.policies)
         if self.generation and (self.problems or policies == self._now.policies):
             return None
-        previous, self._now = self._now, Set(policies, self.generation + 1)
+        previous, self._now = self._now, Set(policies, self.generation + 1, self._offset_ns)
         return _change(previous, self._now)
 
     def compiled(self, container: Container) -> Compiled:

@@ -20,6 +20,7 @@ from tests.containers.workshop import Workshop
 RESULTS = Path(__file__).parent / "results.json"
 ROUNDS, QUICK_ROUNDS = 5, 2
 PARTS = {
+    "policies": "a verdict among many rules; a node's policies read and compiled: time and memory",
     "works": "what watching costs the watched: CPU with the agent over without it",
     "floor": "what the hooks themselves cost here: programs that do nothing, at the same places",
     "hooks": "time inside our programs in the kernel for one deed",

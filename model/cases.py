@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from model.document import LAYERS, Shape, ports, refuse
+from model.entries import Shape
 from model.event import Access, Flag, Operation, Session
+from model.fields import LAYERS, ports, refuse
 from model.problem import nearest, shown
 from model.verdict import Mode, Outcome, Reason, Severity
 

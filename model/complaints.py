@@ -9,14 +9,14 @@ from pydantic_core import ErrorDetails
 from model.document import (
     ContainersShape,
     DocumentShape,
-    EgressShape,
-    ListenShape,
+    ExceptionShape,
+    ImageShape,
     MetadataShape,
-    PathShape,
-    PathsShape,
+    PrivilegesShape,
     SelectShape,
     SpecShape,
 )
+from model.entries import ArgsShape, Conditional, EgressShape, IngressShape, ListenShape, PathShape, PathsShape, ProgramShape
 from model.positions import Node
 from model.problem import Code, Mark, Problem, Text, nearest, shown
 
@@ -33,10 +33,15 @@ _SHAPES: dict[tuple[int | str, ...], tuple[str, type[BaseModel]]] = {
     ("spec",): ("spec", SpecShape),
     ("spec", "select"): ("select", SelectShape),
     ("spec", "select", "containers"): ("containers", ContainersShape),
+    ("spec", "image"): ("image", ImageShape),
+    ("spec", "privileges"): ("privileges", PrivilegesShape),
 }
 _RULES: dict[int | str, tuple[str, type[BaseModel]]] = {
+    "exec": ("a rule for programs", ProgramShape),
     "egress": ("a network rule", EgressShape),
+    "ingress": ("an ingress rule", IngressShape),
     "listen": ("a listen rule", ListenShape),
+    "exceptions": ("an exception", ExceptionShape),
 }
 
 
@@ -103,7 +108,9 @@ def _kind_of(node: Node) -> str:
 def _place(place: tuple[int | str, ...]) -> tuple[str, tuple[str, ...]]:
     """What people call the mapping at this place, and its fields."""
     label, shape = _shape(place)
-    return label, tuple(field.alias or name for name, field in shape.model_fields.items())
+    own = [name for name in shape.model_fields if name not in Conditional.model_fields]
+    names = [*own, *(name for name in Conditional.model_fields if name in shape.model_fields)]
+    return label, tuple(shape.model_fields[name].alias or name for name in names)
 
 
 def _shape(place: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]:
@@ -111,4 +118,6 @@ def _shape(place: tuple[int | str, ...]) -> tuple[str, type[BaseModel]]:
         return _SHAPES[place]
     if len(place) == 2:
         return str(place[1]), PathsShape
+    if place[-1] == "args":
+        return "args", ArgsShape
     return _RULES.get(place[1], ("a path rule", PathShape))

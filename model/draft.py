@@ -12,13 +12,13 @@ from msgspec import Struct
 
 from model.behaviour import Behaviour, Seen
 from model.collapse import literal
-from model.document import API, VERBS
+from model.document import API
 from model.glob import GlobError, check
 from model.judge import build, judge
 from model.lint import lint
 from model.policy import Policy, parse
-from model.select import split_image
-from model.suggest import rules_of
+from model.reference import reference
+from model.suggest import DRAFTED, rules_of
 from model.suggestion import Rule
 from model.text import printable
 from model.verdict import Outcome
@@ -108,7 +108,7 @@ def _images(workload: Workload, behaviour: Behaviour, seen: Sequence[Seen]) -> l
     """Repositories, where all containers have one and their patterns fit; else the name alone selects."""
     if "" in behaviour.images or len(behaviour.images) > SHOWN:
         return []
-    images = sorted({literal(split_image(image)[0]) for image in behaviour.images})
+    images = sorted({literal(reference(image).repository) for image in behaviour.images})
     try:
         for image in images:
             check("/" + image)
@@ -145,7 +145,7 @@ def _text(
     """The document; and which rule (by its number) stands in which line."""
     lines = [*_comments(workload, facts, uncovered), *_head(workload, images)]
     places: dict[int, int] = {}
-    for verb in VERBS:
+    for verb in DRAFTED:
         mine = [(number, rule) for number, rule in enumerate(rules) if rule.verb == verb]
         lines.append(f"  {verb}:" if mine else f"  {verb}: {{allow: []}} # nothing was seen")
         if mine:

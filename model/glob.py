@@ -92,6 +92,51 @@ class Glob:
         return None if open_ended else False
 
 
+class Word:
+    """A pattern of one text in which `/` is a character like any other: an argument of a program."""
+
+    def __init__(self, text: str) -> None:
+        """`text` must be one that `check_word` takes."""
+        self.text = text
+        self.literal = not _SPECIAL.search(text)
+
+    def __repr__(self) -> str:
+        return f"Word({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Word) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        return re.compile(_of_word(self.text), re.DOTALL)
+
+    def matches(self, word: str) -> bool:
+        """Whether this native text matches, whole."""
+        return word == self.text if self.literal else self._regex.fullmatch(word) is not None
+
+
+def is_wild(name: str) -> bool:
+    """Whether one name of a pattern stands for more than itself."""
+    return _SPECIAL.search(name) is not None
+
+
+def name_regex(name: str) -> str:
+    """The expression that one name of a path must match whole."""
+    return _name(name)
+
+
+def check_word(text: str) -> None:
+    """Raises GlobError where the text is no pattern of one word."""
+    if len(text) > LONGEST:
+        raise GlobError(f"longer than {LONGEST} characters")
+    if "\0" in text:
+        raise GlobError("an argument has no NUL", text.index("\0"))
+    _check_class(text, 0)
+
+
 def check(text: str) -> None:
     """Raises GlobError where the text is no absolute pattern in normal form."""
     if not text.startswith("/"):
@@ -169,7 +214,16 @@ def _name(name: str) -> str:
     return first + "".join(f"(?>[^/]*?{piece})" for piece in middle) + f"[^/]*{last}(?=/|\\Z)"
 
 
-def _pieces(name: str) -> list[str]:
+def _of_word(text: str) -> str:
+    """As `_name`, for a text without folders: it ends where it ends."""
+    first, *rest = _pieces(text, ".")
+    if not rest:
+        return first
+    *middle, last = rest
+    return first + "".join(f"(?>.*?{piece})" for piece in middle) + f".*{last}"
+
+
+def _pieces(name: str, any_char: str = "[^/]") -> list[str]:
     """Regular expressions of what lies between the stars."""
     pieces, at = [""], 0
     while at < len(name):
@@ -177,10 +231,11 @@ def _pieces(name: str) -> list[str]:
         if char == "*":
             pieces.append("")
         elif char == "?":
-            pieces[-1] += "[^/]"
+            pieces[-1] += any_char
         elif char == "[":
             end = _class_end(name, at)
-            pieces[-1] += _class(name[at + 1 : end])
+            members = _class(name[at + 1 : end])
+            pieces[-1] += members if any_char == "." else f"(?!/){members}"
             at = end
         else:
             pieces[-1] += re.escape(char)
@@ -190,7 +245,7 @@ def _pieces(name: str) -> list[str]:
 
 def _class(inside: str) -> str:
     members = "".join(f"{re.escape(low)}-{re.escape(high)}" for low, high in _members(inside))
-    return f"(?!/)[{'^' if inside[0] in '!^' else ''}{members}]"
+    return f"[{'^' if inside[0] in '!^' else ''}{members}]"
 
 
 def _members(inside: str) -> list[tuple[str, str]]:

@@ -1,29 +1,36 @@
 """What the policies say of an event. Compiled once a container and generation of policies, then asked for every first sight.
 
 A verdict is a function of what the kernel's flow key holds (container, program, session, user, the file's names, layer and
-flags, access, address, port, protocol), or says in `depends` what else it read. An event that touches several verbs, or
-several files, gets the worst of its verdicts.
+flags, access, address, port, protocol), or says in `depends` what else it read.
+
+Tables hold no conditions on session and time. Where rules have them, there is a set of tables for each session, for each phase of
+the start-up, and for the exceptions that are in force, made when first asked for.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from model.document import VERBS
-from model.event import Access, Change, Direction, Event, Exec, Layer, Load, Net, Open, Session, Unix
+from model.event import Event, File, Flag, Layer, Session
+from model.fields import VERBS
 from model.origin import Container, Origin
-from model.policy import Network, PathRule, PeerRule, Policy, UnixRule
+from model.policy import BASELINE, GUARDRAIL, Exemption, Network, PathRule, PeerRule, Policy, Rule, UnixRule
+from model.requirements import verdict_of
+from model.tables import TOUCHES, Tables, worst
 from model.text import from_bytes
-from model.verbs import PathVerb, PeerVerb
-from model.verdict import Depends, Mode, Outcome, Reason, Severity, Verdict
+from model.verbs import ANY, Moment
+from model.verdict import Depends, Outcome, Verdict
 
-_WRITES = int(Access.WRITE | Access.CREATE | Access.TRUNCATE | Access.APPEND)
-# Members of an enumeration cost 0.2 µs to look up; a module's names don't.
-_RUNTIME, _INGRESS, _EGRESS = Session.RUNTIME, Direction.INGRESS, Direction.EGRESS
-_VIOLATION, _UNJUDGED, _ALERT = Outcome.VIOLATION, Outcome.UNJUDGED, Mode.ALERT
-_OF_FILES = int(Depends.PATH | Depends.LAYER)
-_LOUDNESS = {severity: step for step, severity in enumerate(Severity)}
+__all__ = ["Compiled", "Tripwires", "build", "compile", "judge", "judge_container", "select", "worst"]
+
+SECOND_NS = 1_000_000_000
+MOMENTS = 64  # sets of tables that are kept; those of long ago go first
+_LONG_AGO_S = 1 << 40
+_VIOLATION, _RUNTIME = Outcome.VIOLATION, Session.RUNTIME
+_SESSIONS = {session.number: session.value for session in Session}
 
 
 def select(policies: Iterable[Policy], container: Container) -> tuple[Policy, ...]:
@@ -31,19 +38,37 @@ def select(policies: Iterable[Policy], container: Container) -> tuple[Policy, ..
     return tuple(policy for policy in policies if policy.selects(container))
 
 
-def compile(policies: Sequence[Policy], container: Container, generation: int) -> "Compiled":  # noqa: A001 - that's what it does
+def compile(  # noqa: A001 - that's what it does
+    policies: Sequence[Policy], container: Container, generation: int, offset_ns: int | None = None
+) -> "Compiled":
     """The judge of one container. `policies` are all there are; those that don't select it are left out."""
-    return build(select(policies, container), generation)
+    return build(select(policies, container), generation, offset_ns)
 
 
-def build(selected: Sequence[Policy], generation: int) -> "Compiled":
-    """The judge of every container that these policies select."""
-    return Compiled(selected, generation)
+def build(selected: Sequence[Policy], generation: int, offset_ns: int | None = None) -> "Compiled":
+    """The judge of every container that these policies select.
+
+    `offset_ns`: Unix time minus boot time. Without it no exception is in force, for nobody knows the day.
+    """
+    return Compiled(selected, generation, offset_ns)
 
 
-def judge(compiled: "Compiled", event: Event, origin: Origin) -> Verdict:  # noqa: ARG001 - conditions on it come later
+def judge(compiled: "Compiled", event: Event, origin: Origin) -> Verdict:
     """The verdict on any event; where no verb applies, one that is unjudged and has no verb."""
-    return compiled.judge(event) or compiled.none
+    return compiled.judge(event, origin.container.started_ns) or compiled.none
+
+
+def judge_container(compiled: "Compiled", container: Container, now_ns: int = 0) -> tuple[Verdict, ...]:
+    """What is required of the container itself, whatever it does: one verdict for each requirement of each policy.
+
+    They intersect: every one is to be met. Where nothing is known of a fact, its verdict is unjudged and says so. `now_ns`: boot
+    time, for exceptions.
+    """
+    return tuple(
+        compiled.excepted(verdict_of(one, policy.id, container, compiled.generation), now_ns)
+        for policy in compiled.policies
+        for one in policy.requirements
+    )
 
 
 class Tripwires(NamedTuple):
@@ -55,98 +80,143 @@ class Tripwires(NamedTuple):
 
 
 class Compiled:
-    """The policies of a container as tables. Never changes: a new generation is a new one."""
+    """The policies of a container as tables. Means the same for ever: a new generation is a new one."""
 
-    def __init__(self, selected: Sequence[Policy], generation: int) -> None:
-        self.policies = tuple(selected)
+    def __init__(self, selected: Sequence[Policy], generation: int, offset_ns: int | None = None) -> None:
+        self.policies = tuple(_in_force(selected))
         self.generation = generation
-        self.none = Verdict(Outcome.UNJUDGED, "", Reason.NONE, Mode.LEARN, generation, severity=Severity.LOW)
-        self._runtime = replace(self.none, reason=Reason.RUNTIME)
-        self.exec, self.load, self.read, self.write = (self._paths(verb) for verb in VERBS[:4])
-        self.egress, self.listen = (PeerVerb(verb, self._said(verb), generation) for verb in VERBS[4:])
-        self._both_names = self.write.depends | Depends.TARGET
-        verbs: list[PathVerb | PeerVerb] = [self.exec, self.load, self.read, self.write, self.egress, self.listen]
-        self.verbs = {verb.name: verb for verb in verbs}
-        self._by_kind: dict[type, Callable[[Any], Verdict | None]] = {
-            Exec: self._exec, Load: self._load, Open: self._open, Change: self._change, Net: self._net, Unix: self._unix,
-        }  # fmt: skip
+        self._offset_ns = offset_ns
+        rules = list(_rules(self.policies))
+        self._by_session = any(rule.when.sessions for _, rule in rules)
+        self._phases = sorted({rule.when.startup_s for _, rule in rules if rule.when.startup_s})
+        timed = {verb for verb, rule in rules if rule.when.startup_s}
+        self._timed = frozenset(kind for kind, verbs in TOUCHES.items() if timed.intersection(verbs))
+        self._exemptions = sorted((one for policy in self.policies for one in policy.exemptions), key=lambda one: one.until_ns)
+        self._ends = [one.until_ns for one in self._exemptions]
+        self._made: OrderedDict[Moment, Tables] = OrderedDict()
+        self.every = Tables(self.policies, generation, ANY)
+        self._steady = not self._by_session and not self._phases and not self._exemptions
+        self.none = self.every.none
+        self.verbs = self.every.verbs
 
-    def _paths(self, verb: str) -> PathVerb:
-        return PathVerb(verb, self._said(verb), self.generation)
+    def judge(self, event: Event, started_ns: int = 0) -> Verdict | None:
+        """The verdict, or None where no verb applies. The runtime's own steps are never judged.
 
-    def _said(self, verb: str) -> list[tuple[Policy, Any]]:
-        return [(policy, policy.verbs[verb]) for policy in self.policies if verb in policy.verbs]
+        `started_ns`: boot time of the container's start; 0 where it isn't known: then its start-up is over.
+        """
+        return self.every.judge(event) if self._steady else self._judge_in_time(event, started_ns)
 
-    def judge(self, event: Event) -> Verdict | None:
-        """The verdict, or None where no verb applies. The runtime's own steps are never judged."""
-        decide = self._by_kind.get(type(event))
-        return decide(event) if decide is not None else None
-
-    def _exec(self, event: Exec) -> Verdict:
-        if event.actor.session is _RUNTIME:
-            return self._runtime
-        verdict = self.exec.decide(event.file)
-        return verdict if event.script is None else worst(verdict, self.exec.decide(event.script))
-
-    def _load(self, event: Load) -> Verdict:
-        return self._runtime if event.actor.session is _RUNTIME else self.load.decide(event.file)
-
-    def _open(self, event: Open) -> Verdict:
-        if event.actor.session is _RUNTIME:
-            return self._runtime
-        access = int(event.access)
-        if not access & _WRITES:
-            return self.read.decide(event.file)
-        written = self.write.decide(event.file)
-        return worst(written, self.read.decide(event.file)) if access & 1 else written
-
-    def _change(self, event: Change) -> Verdict:
-        if event.actor.session is _RUNTIME:
-            return self._runtime
-        verdict = self.write.decide(event.file)
-        if event.target is None:
+    def _judge_in_time(self, event: Event, started_ns: int) -> Verdict | None:
+        kind = type(event)
+        if kind not in TOUCHES or event.actor.session is _RUNTIME:  # type: ignore[union-attr]
+            return self.every.judge(event)
+        session = _SESSIONS[event.actor.session.number] if self._by_session else ""  # type: ignore[union-attr]
+        phase = self._phase(event.time_ns, started_ns) if kind in self._timed else len(self._phases)
+        moment = self._moment(session, phase)
+        verdict = self._tables(moment).judge(event)
+        if verdict is not None and verdict.outcome is _VIOLATION and self._exemptions:
+            verdict = self._with_exceptions(event, verdict, moment)
+        if verdict is None or phase == len(self._phases):
             return verdict
-        if self.read.denies:  # a new name for what must not be read is the first step to read it
-            read = self.read.decide(event.file)
-            verdict = worst(verdict, read) if read.reason is Reason.READ_DENIED else verdict
-        both = worst(verdict, self.write.decide(event.target))
-        return replace(both, depends=self._both_names) if int(both.depends) & _OF_FILES else both
+        ends_ns = started_ns + self._phases[phase] * SECOND_NS
+        return _until(verdict, ends_ns)
 
-    def _net(self, event: Net) -> Verdict | None:
-        direction = event.direction
-        if direction is _INGRESS:
-            return None
-        if event.actor.session is _RUNTIME:
-            return self._runtime
-        verb = self.egress if direction is _EGRESS else self.listen
-        return verb.decide(event.address, event.protocol, event.port)
+    def _phase(self, now_ns: int, started_ns: int) -> int:
+        """How many of the start-up phases are over."""
+        return bisect_right(self._phases, (now_ns - started_ns) // SECOND_NS) if started_ns else len(self._phases)
 
-    def _unix(self, event: Unix) -> Verdict:
-        return self._runtime if event.actor.session is _RUNTIME else self.egress.decide_socket(event)
+    def _moment(self, session: str, phase: int) -> Moment:
+        over = phase == len(self._phases)
+        return Moment(session, _LONG_AGO_S if over else self._phases[phase - 1] if phase else 0)
+
+    def _tables(self, moment: Moment) -> Tables:
+        tables = self._made.get(moment)
+        if tables is None:
+            tables = self._made[moment] = Tables(self.policies, self.generation, moment)
+            if len(self._made) > MOMENTS:
+                self._made.popitem(last=False)
+        return tables
+
+    def _in_force_at(self, now_ns: int) -> list[Exemption]:
+        if self._offset_ns is None:
+            return []
+        return self._exemptions[bisect_right(self._ends, now_ns + self._offset_ns) :]
+
+    def _with_exceptions(self, event: Event, verdict: Verdict, moment: Moment) -> Verdict:
+        """The verdict, excepted where nothing else than what exceptions cover is violated."""
+        in_force = self._in_force_at(event.time_ns)
+        names = self._tables(moment).verbs[verdict.verb].excepted_by(verdict.rule)
+        covering = [one for one in in_force if one.rule in names]
+        if not covering:
+            return verdict
+        without = self._tables(replace(moment, excepted=frozenset(one.rule for one in in_force))).judge(event)
+        if without is not None and without.outcome is _VIOLATION:
+            return _until(without, self._boot_ns(in_force[0]))
+        return self._excepted(verdict, covering)
+
+    def excepted(self, verdict: Verdict, now_ns: int) -> Verdict:
+        """A violated requirement, excepted where an exception names it."""
+        names = (verdict.rule, verdict.rule.rpartition("/")[0])
+        covering = [one for one in self._in_force_at(now_ns) if one.rule in names] if verdict.outcome is _VIOLATION else []
+        return self._excepted(verdict, covering) if covering else verdict
+
+    def _excepted(self, verdict: Verdict, covering: Sequence[Exemption]) -> Verdict:
+        longest = covering[-1]  # they are in the order of their ends
+        return _until(replace(verdict, outcome=Outcome.EXCEPTED, exception=longest.told), self._boot_ns(longest))
+
+    def _boot_ns(self, exemption: Exemption) -> int:
+        return max(1, exemption.until_ns - (self._offset_ns or 0))
 
     def uniform(self, verb: str, directory: str, layer: Layer) -> Verdict | None:
         """The one verdict of every file below this directory, at any depth, on this layer and without flags.
 
         None where some rule could tell them apart. `directory` is a path as events have it.
         """
-        compiled = self.verbs[verb]
-        return compiled.uniform(directory, layer) if isinstance(compiled, PathVerb) else None
+        compiled = self.every.paths.get(verb)
+        if compiled is None or not compiled.uniform(directory, layer):
+            return None
+        return self._at_last().paths[verb].decide(File(f"{directory.rstrip('/')}/any", layer, Flag(0), 0, 0, 0, 0, 0))
 
     def uniform_network(self, verb: str, network: Network, port: int, protocol: int) -> Verdict | None:
         """The one verdict of every address in this network, or None where some rule could tell them apart."""
-        compiled = self.verbs[verb]
-        return compiled.uniform(network, port, protocol) if isinstance(compiled, PeerVerb) else None
+        compiled = self.every.peers.get(verb)
+        if compiled is None or not compiled.uniform(network, port, protocol):
+            return None
+        return self._at_last().peers[verb].decide(str(network.network_address), protocol, port)
+
+    def _at_last(self) -> Tables:
+        """The tables after every start-up, of any session: for what no condition is about."""
+        return self.every if self._steady else self._tables(self._moment("", len(self._phases)))
 
     def tripwires(self) -> Tripwires:
-        """What is denied: never budgeted away."""
-        denies = [entry.rule for verb in VERBS for entry in self.verbs[verb].denies]
+        """What is denied: never budgeted away. Also what is denied on some condition; not what is denied by a DNS name."""
+        denies = [entry.rule for verb in VERBS if verb != "ingress" for entry in self.verbs[verb].denies]
         networks = {rule.network for rule in denies if isinstance(rule, PeerRule) and rule.network is not None}
         sockets = {rule for rule in denies if isinstance(rule, UnixRule)}
-        files = {rule.glob for rule in denies if not isinstance(rule, PeerRule) and rule.glob and not _is_abstract(rule)}
+        named = (rule for rule in denies if isinstance(rule, PathRule | UnixRule) and not _is_abstract(rule))
+        files = {rule.glob for rule in named if rule.glob is not None}
         whole = {glob for glob in files if glob.literal or glob.whole}
         names = {glob.nearest for glob in (files - whole) | {rule.glob for rule in sockets}} - {""}
         paths = {glob.folder or "/" for glob in whole}
         return Tripwires(_as_events(paths), _as_events(names), tuple(sorted(networks, key=str)))
+
+
+def _in_force(selected: Sequence[Policy]) -> Iterator[Policy]:
+    """A baseline holds where nothing else selects the container. A guardrail is a ceiling: it alone allows nothing."""
+    own = any(policy.tier not in (GUARDRAIL, BASELINE) for policy in selected)
+    return (policy for policy in selected if not own or policy.tier != BASELINE)
+
+
+def _rules(policies: Iterable[Policy]) -> Iterator[tuple[str, Rule]]:
+    for policy in policies:
+        for verb, rules in policy.verbs.items():
+            yield from ((verb, rule) for rule in (*(rules.allow or ()), *rules.deny))
+
+
+def _until(verdict: Verdict, ends_ns: int) -> Verdict:
+    """The same verdict, which holds until then."""
+    ends_ns = min(ends_ns, verdict.expires_ns or ends_ns)
+    return replace(verdict, expires_ns=ends_ns, depends=verdict.depends | Depends.TIME)
 
 
 def _is_abstract(rule: PathRule | UnixRule) -> bool:
@@ -155,19 +225,3 @@ def _is_abstract(rule: PathRule | UnixRule) -> bool:
 
 def _as_events(texts: set[str]) -> tuple[str, ...]:
     return tuple(sorted(from_bytes(text.encode()) for text in texts))
-
-
-def worst(first: Verdict, second: Verdict) -> Verdict:
-    """The louder of two, knowing what both were decided from. Of what is as loud, the first."""
-    chosen = second if _weight(second) > _weight(first) else first
-    if first.depends == second.depends:
-        return chosen
-    depends = first.depends | second.depends
-    return chosen if chosen.depends == depends else replace(chosen, depends=depends)
-
-
-def _weight(verdict: Verdict) -> int:
-    """Violations that alert, those that don't, by severity; then what nobody mentions; then what is allowed."""
-    if verdict.outcome is _VIOLATION:
-        return 2 + _LOUDNESS[verdict.severity] + (8 if verdict.mode is _ALERT else 0)
-    return 1 if verdict.outcome is _UNJUDGED else 0

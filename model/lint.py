@@ -17,6 +17,7 @@ from model.select import Selector
 from model.suspect import behind_link, impossible, too_wide
 from model.verbs import layers_of
 from model.verdict import Mode
+from model.waits import waits
 
 PAIRS = 200_000  # pairs of policies whose selectors are compared
 
@@ -59,7 +60,9 @@ def _lint_names(policies: Sequence[Policy], warn: Warn) -> None:
 
 def _lint_policy(policy: Policy, warn: Warn) -> None:
     modes = {rules.mode for rules in policy.verbs.values()}
-    if not policy.verbs:
+    for wait in waits(policy):
+        warn(Code.WAITS, wait.source, wait.message, wait.hint)
+    if not policy.verbs and not policy.requirements:
         hint = f"add rules for a verb: {', '.join(VERBS)}"
         warn(Code.NO_RULES, policy.source, f"{shown(policy.name)} judges nothing", hint)
     if modes == {Mode.LEARN} and not selects_all_of(policy.selector, Selector()):
@@ -172,7 +175,7 @@ def _lint_across(policies: Sequence[Policy], warn: Warn) -> None:
                 denied = covers.get((wide.source, verb)) or Cover(verb, above.deny, deny=True)
                 covers[wide.source, verb] = denied
                 _lint_denied(verb, rules.allow or (), denied, wide, warn)
-            if rules.allow and rules.mode is Mode.LEARN and above.allow is not None and above.mode is Mode.ALERT:
+            if rules.allow and rules.mode is Mode.LEARN and above.allow is not None and above.mode is not Mode.LEARN:
                 hint = f"a list that learns allows nothing beside one that alerts: see {above.source}"
                 warn(Code.NO_EFFECT, rules.source, f"this list for {verb} has no effect: {shown(wide.id)} alerts", hint)
 

@@ -2,10 +2,10 @@
 
 Of several rules that match, always the same one is decisive, however they are ordered in their files: the word `image`,
 then exact paths, then the deepest folder, then a whole folder before a pattern, then the rule's id; of networks the longest
-prefix, then one port, a range, any.
+prefix, then one port, a range, any; of names an exact one before `*.`, the longest first.
 
-Cost: one dictionary look-up for exact paths and one for each folder on the way, down to the deepest that a rule names.
-Patterns that begin with a wildcard are tried one by one.
+Cost: one dictionary look-up for exact paths, one step for each name of the path for all patterns together, and one look-up for
+each length of prefix that some network has.
 """
 
 from collections.abc import Iterable
@@ -14,9 +14,12 @@ from ipaddress import IPv6Address
 from msgspec import Struct
 from msgspec.structs import replace
 
+from model.automaton import Automaton
 from model.event import File, Flag, Layer, Unix
 from model.glob import Glob, native
-from model.policy import PeerRule, Rule
+from model.policy import NameRule, PathRule, PeerRule, Ports, Rule, UnixRule
+from model.program import Called
+from model.rule import When
 from model.verdict import Verdict
 
 ALL_LAYERS = (1 << 32) - 1
@@ -38,7 +41,7 @@ class Entry(Struct, frozen=True):
     @property
     def rank(self) -> tuple[int, int, bool, str]:
         """The smallest of those that match is decisive."""
-        glob = self.rule.glob if not isinstance(self.rule, PeerRule) else None
+        glob = self.rule.glob if isinstance(self.rule, PathRule | UnixRule) else None
         if glob is None:
             return 0, 0, False, self.verdict.rule
         return (1 if glob.literal else 2), -glob.folder.count("/"), not glob.whole, self.verdict.rule
@@ -85,61 +88,61 @@ def socket_file(event: Unix) -> File | None:
     return replace(file, flags=file.flags & ~Flag.CLAIMED, layer=Layer.TMPFS)
 
 
+Row = tuple[int, Verdict, When | None]  # layers, verdict, conditions on arguments
+
+
 class PathTable:
-    """Rules about paths."""
+    """Rules about paths, some of them on condition of a program's arguments."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self._exact: dict[str, tuple[tuple[int, Verdict], ...]] = {}
-        self._folders: dict[str, list[tuple[int, Verdict, Glob | None]]] = {}
-        self._image: Verdict | None = None
-        self._depth = 0
+        self._exact: dict[str, tuple[Row, ...]] = {}
+        self._image: list[tuple[Verdict, When | None]] = []
+        patterns: list[tuple[Glob, Row]] = []
         for entry in sorted(entries, key=lambda entry: entry.rank):
-            self._add(entry)
-
-    def _add(self, entry: Entry) -> None:
-        glob = entry.rule.glob if not isinstance(entry.rule, PeerRule) else None
-        if glob is None:
-            self._image = self._image or entry.verdict
-        elif glob.literal:
-            self._exact[glob.text] = (*self._exact.get(glob.text, ()), (entry.layers, entry.verdict))
-        else:
-            row = (entry.layers, entry.verdict, None if glob.whole else glob)
-            self._folders.setdefault(glob.folder, []).append(row)
-            self._depth = max(self._depth, glob.folder.count("/") + 1)
+            glob = entry.rule.glob if isinstance(entry.rule, PathRule | UnixRule) else None
+            row = (entry.layers, entry.verdict, entry.rule.when if entry.rule.when.of_arguments else None)
+            if glob is None:
+                self._image.append(row[1:])
+            elif glob.literal:
+                self._exact[glob.text] = (*self._exact.get(glob.text, ()), row)
+            else:
+                patterns.append((glob, row))
+        self._patterns = Automaton(patterns) if patterns else None
 
     @property
     def used(self) -> bool:
         """Whether there is any rule."""
-        return bool(self._exact or self._folders or self._image)
+        return bool(self._exact or self._patterns or self._image)
 
-    def find(self, path: str, bit: int) -> Verdict | None:
-        """The verdict of the decisive rule for a canonical path on a layer."""
-        if self._image is not None and bit == _IMAGE:
-            return self._image
-        for layers, verdict in self._exact.get(path, ()):
-            if layers & bit:
+    def find(self, path: str, bit: int, called: Called | None = None) -> Verdict | None:
+        """The verdict of the decisive rule for a canonical path on a layer. `called`: how the program there was called."""
+        if bit == _IMAGE and self._image:
+            found = self.of_image(bit, called)
+            if found is not None:
+                return found
+        for layers, verdict, when in self._exact.get(path, ()):
+            if layers & bit and (when is None or _holds(when, called)):
                 return verdict
-        return self._in_folders(path, bit) if self._depth and path[:1] == "/" else None
+        if self._patterns is not None and path[:1] == "/":
+            for layers, verdict, when in self._patterns.find(path):
+                if layers & bit and (when is None or _holds(when, called)):
+                    return verdict
+        return None
 
-    def of_image(self, bit: int) -> Verdict | None:
+    def of_image(self, bit: int, called: Called | None = None) -> Verdict | None:
         """As `find`, for a file whose layer is sure and whose name isn't."""
-        return self._image if bit == _IMAGE else None
+        if bit == _IMAGE:
+            for verdict, when in self._image:
+                if when is None or _holds(when, called):
+                    return verdict
+        return None
 
-    def _in_folders(self, path: str, bit: int) -> Verdict | None:
-        found, folders, end = None, self._folders, 0
-        for _ in range(self._depth):
-            rows = folders.get(path[:end])
-            if rows is not None:
-                for layers, verdict, glob in rows:
-                    if layers & bit and (glob is None or glob.regex.fullmatch(path)):
-                        found = verdict
-                        break
-            if end == len(path):
-                break
-            end = path.find("/", end + 1)
-            if end < 0:
-                end = len(path)
-        return found
+
+def _holds(when: When, called: Called | None) -> bool:
+    """Whether a program was called as a rule wants it."""
+    if called is None or (when.called and called.name not in when.called):
+        return False
+    return when.args is None or when.args.fit(called.args)
 
 
 class PeerTable:
@@ -150,7 +153,7 @@ class PeerTable:
         self._anywhere = _PortTable()
         for entry in sorted(entries, key=lambda entry: entry.rank):
             if isinstance(entry.rule, PeerRule):
-                self._table(entry.rule).add(entry.rule, entry.verdict)
+                self._table(entry.rule).add(entry.rule.ports, entry.verdict)
         self._rows = tuple(tuple(sorted(table.items())) for table in self._networks)
 
     def _table(self, rule: PeerRule) -> "_PortTable":
@@ -173,6 +176,38 @@ class PeerTable:
         return self._anywhere.find(protocol, port)
 
 
+class NameTable:
+    """Rules about the DNS names that addresses were looked up by."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self._names: dict[str, _PortTable] = {}  # exact ones, and what stands behind "*."
+        self._below: dict[str, _PortTable] = {}
+        self._any = _PortTable()  # of all names: whether a port is spoken of
+        for entry in sorted(entries, key=lambda entry: entry.rank):
+            if isinstance(entry.rule, NameRule):
+                self._add(entry.rule, entry.verdict)
+
+    def _add(self, rule: NameRule, verdict: Verdict) -> None:
+        wild = rule.name.startswith("*.")
+        table = self._below if wild else self._names
+        table.setdefault(rule.name.removeprefix("*."), _PortTable()).add(rule.ports, verdict)
+        self._any.add(rule.ports, verdict)
+
+    def speaks_of(self, protocol: int, port: int) -> bool:
+        """Whether a name could matter here."""
+        return self._any.find(protocol, port) is not None
+
+    def find(self, name: str, protocol: int, port: int) -> Verdict | None:
+        """The verdict of the decisive rule for a plain name (`model.fields.plain_name`); for "" there is none."""
+        exact = self._names.get(name)
+        found = exact.find(protocol, port) if exact is not None else None
+        while found is None and "." in name:
+            name = name.partition(".")[2]
+            below = self._below.get(name)
+            found = below.find(protocol, port) if below is not None else None
+        return found
+
+
 class _PortTable:
     """Rules about ports, of one network."""
 
@@ -181,10 +216,11 @@ class _PortTable:
         self.ranges: list[tuple[int, int, int, Verdict]] = []
         self.any: Verdict | None = None
 
-    def add(self, rule: PeerRule, verdict: Verdict) -> None:
-        if not rule.ports:
+    def add(self, ports: tuple[Ports, ...], verdict: Verdict) -> None:
+        """A rule for these ports; () for all. The first one for a port stays."""
+        if not ports:
             self.any = self.any or verdict
-        for one in rule.ports:
+        for one in ports:
             if one.low == one.high:
                 self.exact.setdefault(one.protocol << 16 | one.low, verdict)
             else:
@@ -192,6 +228,7 @@ class _PortTable:
                 self.ranges.sort(key=lambda row: (row[2] - row[1], row[3].rule))
 
     def find(self, protocol: int, port: int) -> Verdict | None:
+        """The verdict on a port."""
         found = self.exact.get(protocol << 16 | port)
         if found is not None:
             return found

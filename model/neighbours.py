@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final, TypeAlias
 
 from model.behaviour import Peer, Seen
-from model.document import PROTOCOLS
+from model.fields import PROTOCOLS
 from model.suggestion import NAMES, Rule, rule_of
 
 Address: TypeAlias = IPv4Address | IPv6Address

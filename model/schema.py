@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
-from model.document import LAYERS, VERBS
 from model.event import Access, Flag, Operation, Session
+from model.fields import JUDGED, LAYERS
 from model.verdict import Mode, Outcome, Reason, Severity
 
 DRAFT = "http://json-schema.org/draft-07/schema#"  # what every editor knows; nothing newer is used
@@ -51,7 +51,7 @@ class _Generator(GenerateJsonSchema):
             return {"anyOf": [inner["items"], inner]} if _takes(take, "qq") else inner
         if inner.get("type") == "object" and not inner.get("properties"):
             word = next((one for one in _WORDS if _takes(take, one)), "")
-            inner = {**inner, "propertyNames": {"enum": [verb for verb in VERBS if _takes(take, {verb: word})]}}
+            inner = {**inner, "propertyNames": {"enum": [verb for verb in JUDGED if _takes(take, {verb: word})]}}
         short = [_text(take)] if _text(take) else []
         short += [{"type": "array", "items": {"type": "string"}}] if _takes(take, ["qq"]) else []
         return {"anyOf": [*short, inner]} if short else inner

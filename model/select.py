@@ -1,11 +1,12 @@
-"""Which containers a policy is for: by name, by image, by the pod's namespace."""
+"""Which containers a policy is for: by name, by image, by the pod's namespace. What only Kubernetes knows selects nothing yet."""
+
+from collections.abc import Iterable
 
 from msgspec import Struct
 
 from model.glob import Glob
 from model.origin import Container
-
-_HUB = "docker.io"
+from model.reference import canonical_host, reference
 
 
 class Selector(Struct, frozen=True):
@@ -13,15 +14,34 @@ class Selector(Struct, frozen=True):
 
     names: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
-    namespace: str = ""  # of the pod
+    namespace: str = ""  # of the pod; the policy's own
+    namespaces: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()  # app, init, sidecar, debug
+    labels: tuple[tuple[str, str], ...] = ()
+    workloads: tuple[str, ...] = ()
+
+    @property
+    def waits(self) -> tuple[str, ...]:
+        """What it says that only Kubernetes knows: until then it selects nothing."""
+        said = (("containers.kinds", self.kinds), ("labels", self.labels), ("workloads", self.workloads))
+        return tuple(word for word, values in said if values)
 
     def fits(self, container: Container) -> bool:
         """Whether this is one of the containers. Cost: microseconds; done once a container."""
-        if self.namespace and (container.pod is None or container.pod.namespace != self.namespace):
+        if self.kinds or self.labels or self.workloads:
             return False
-        if self.names and not any(_matches(name, container.name) for name in self.names):
+        namespace = container.pod.namespace if container.pod is not None else ""
+        if self.namespace and namespace != self.namespace:
+            return False
+        if self.namespaces and not _any(self.namespaces, namespace):
+            return False
+        if self.names and not _any(self.names, container.name):
             return False
         return not self.images or any(matches_image(pattern, container.image) for pattern in self.images)
+
+
+def _any(patterns: Iterable[str], text: str) -> bool:
+    return any(_matches(pattern, text) for pattern in patterns)
 
 
 def matches_image(pattern: str, image: str) -> bool:
@@ -30,29 +50,27 @@ def matches_image(pattern: str, image: str) -> bool:
         return True
     if not image:
         return False
-    name, tag, digest = split_image(image)
+    found = reference(image)
     if "@" in pattern:
-        return digest != "" and _matches(_full(pattern), f"{name}@{digest}")
+        return found.digest != "" and _matches(_full(pattern), f"{found.repository}@{found.digest}")
     if ":" in pattern.rpartition("/")[2]:
-        return tag != "" and _matches(_full(pattern), f"{name}:{tag}")
-    return _matches(_full(pattern), name)
+        return found.tag != "" and _matches(_full(pattern), f"{found.repository}:{found.tag}")
+    return _matches(_full(pattern), found.repository)
 
 
-def split_image(image: str) -> tuple[str, str, str]:
-    """The repository's full name, tag, digest. `nginx:1.27` → (`docker.io/library/nginx`, `1.27`, ``)."""
-    named, _, digest = image.partition("@")
-    head, slash, last = named.rpartition("/")
-    repository, _, tag = last.partition(":")
-    return _full(head + slash + repository), tag, digest
-
-
-def _full(name: str) -> str:
+def _full(pattern: str) -> str:
     """With the registry that the engines leave out."""
-    first, slash, _ = name.partition("/")
-    if first in ("*", "**", "localhost") or (slash and ("." in first or ":" in first)):
-        return name
-    return f"{_HUB}/{name}" if slash else f"{_HUB}/library/{name}"
+    first, slash, rest = pattern.partition("/")
+    hub = canonical_host("docker.io")
+    if first in ("*", "**"):
+        return pattern
+    if slash and ("." in first or ":" in first or first == "localhost"):
+        host = canonical_host(first)
+        return f"{host}/{rest}" if host != hub or any(char in rest for char in "/*?[") else f"{host}/library/{rest}"
+    return f"{hub}/{pattern}" if slash else f"{hub}/library/{pattern}"
 
 
 def _matches(pattern: str, text: str) -> bool:
-    return pattern == "*" or Glob("/" + pattern).matches("/" + text)
+    if pattern in ("*", text):
+        return True
+    return any(char in pattern for char in "*?[") and Glob("/" + pattern).matches("/" + text)

@@ -21,6 +21,8 @@ from model.suggestion import BY_NUMBER, Rule, rule_of
 
 MANY: Final = {"exec": 40, "load": 20, "read": 10, "write": 10, "egress": 10}
 """Names in a folder from which on it stands for all of them. Programs are the last to be named by their folder."""
+DRAFTED: Final = tuple(verb for verb in VERBS if verb != "ingress")
+"""Who connects to a server was not decided by it, and what was seen of that says nothing of what is right."""
 FEWEST: Final = 5  # that are ever called many
 RULES: Final = 200  # of one verb; where there would be more, fewer names are many, and what is still more is left out
 _NOT_ALLOWED: Final = (Layer.HOST, Layer.NEW_MOUNT)  # whose names nobody can vouch for
@@ -31,7 +33,7 @@ def rules_of(seen: Iterable[Seen], *, early: bool) -> list[Rule]:
     by_verb: defaultdict[str, list[Seen]] = defaultdict(list)
     for one in seen:
         by_verb[one.subject.verb].append(replace(one, early_only=early and one.early_only))
-    return [rule for verb in VERBS for rule in _of_verb(verb, by_verb[verb])]
+    return [rule for verb in DRAFTED for rule in _of_verb(verb, by_verb[verb])]
 
 
 def _of_verb(verb: str, seen: list[Seen]) -> list[Rule]:

@@ -6,8 +6,8 @@ from typing import Final
 from msgspec import Struct
 
 from model.behaviour import IDS, Path, Peer, Seen
-from model.document import IMAGE, PROTOCOLS
 from model.event import Flag, Layer, Protocol, Session
+from model.fields import IMAGE, PROTOCOLS
 from model.text import printable
 
 REMARK: Final = 60  # characters

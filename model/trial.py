@@ -17,7 +17,6 @@ from model.cases import (
     WhoShape,
     split_peer,
 )
-from model.document import LAYERS, ports
 from model.event import (
     Access,
     Actor,
@@ -37,6 +36,7 @@ from model.event import (
     Unix,
 )
 from model.explain import Explanation, explain
+from model.fields import LAYERS, ports
 from model.judge import compile  # noqa: A004 - that's what it does
 from model.origin import Container, Origin, Pod
 from model.policy import Policy

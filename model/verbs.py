@@ -1,16 +1,39 @@
 """One verb of the policies that select a container, compiled: what is denied, what is allowed, what becomes of the rest.
 
+    strictest mode first:   denied by anybody? ─► violation
+                            not in a list that counts? ─► violation       (each guardrail's list is a ceiling of its own;
+    the next mode …                                                        the lists below them unite)
+    none of that ─► allowed
+
 Lists unite, but one that learns never weakens one that alerts: beside it, it neither allows nor forbids. A violation has the
 strictest mode of the policies that it violates: for what no list allows, those that have a list; for what is denied, those that
 deny it. So a policy that learns what a container needs stays silent beside one that alerts on secrets.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
+from types import UnionType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from model.event import File, Flag, Layer, Unix
-from model.match import ALL_LAYERS, Entry, PathTable, PeerTable, by_layer, by_path, canonical, is_loopback, number, socket_file
-from model.policy import Network, PathRule, PeerRule, Policy, Rule, Rules, UnixRule
+from model.fields import plain_name
+from model.match import (
+    ALL_LAYERS,
+    Entry,
+    NameTable,
+    PathTable,
+    PeerTable,
+    by_layer,
+    by_path,
+    canonical,
+    is_loopback,
+    number,
+    socket_file,
+)
+from model.policy import GUARDRAIL, NameRule, Network, PathRule, PeerRule, Policy, Rule, Rules, UnixRule, id_of
+from model.program import Called
 from model.verdict import Depends, Mode, Outcome, Reason, Severity, Verdict
 
 Said = tuple[Policy, Rules]
@@ -25,6 +48,9 @@ _USUAL = sum(
 _CODE = ("exec", "load")
 _DELETED = int(Flag.DELETED)
 _REWRITTEN = 1 << Layer.PROC_SELF.number | 1 << Layer.PROC_OTHER.number | 1 << Layer.MEMFD.number
+_LAYERS = max(layer.number for layer in Layer) + 1
+_LOUDNESS = {severity: step for step, severity in enumerate(Severity)}
+STRICTEST_FIRST = (Mode.ALERT, Mode.LEARN)
 
 _SEVERITIES = {
     Reason.EXEC_FILELESS: Severity.CRITICAL,
@@ -32,6 +58,7 @@ _SEVERITIES = {
     Reason.READ_NOT_ALLOWED: Severity.LOW,
     Reason.WRITE_NOT_ALLOWED: Severity.MEDIUM,
     Reason.EGRESS_NOT_ALLOWED: Severity.MEDIUM,
+    Reason.INGRESS_NOT_ALLOWED: Severity.MEDIUM,
     Reason.LISTEN_NOT_ALLOWED: Severity.MEDIUM,
 }  # all others are high
 
@@ -46,6 +73,28 @@ _REFUSED_BY_LAYER = {
 }
 
 
+class Moment(Struct, frozen=True):
+    """What rules on condition are resolved for when tables are made, so that a verdict stays a function of the key."""
+
+    session: str = ""  # "": rules of every session
+    age_s: int = 0  # seconds that the container has lived, at least
+    excepted: frozenset[str] = frozenset()  # ids of rules that are taken out
+
+    def has(self, rule: Rule) -> bool:
+        """Whether a rule's session and start-up phase are of this moment."""
+        when = rule.when
+        return (not self.session or when.holds_in(self.session)) and not 0 < when.startup_s <= self.age_s
+
+
+ANY = Moment()
+"""Every rule, whatever its session and phase: to look at, not to judge by."""
+
+
+def in_force(mode: Mode) -> Mode:
+    """This version doesn't prevent anything: what is to be enforced is alerted on."""
+    return Mode.ALERT if mode is Mode.ENFORCE else mode
+
+
 def layers_of(verb: str, rule: Rule, *, deny: bool) -> int:
     """The layers whose files a rule is for: bit n is layer n. What is denied is so everywhere unless the rule says where."""
     if not isinstance(rule, PathRule):
@@ -57,165 +106,287 @@ def layers_of(verb: str, rule: Rule, *, deny: bool) -> int:
     return ALL_LAYERS if deny else _IMAGE if verb in _CODE else _USUAL
 
 
-class Verb:
-    """What every verb has."""
+class Lists:
+    """Allow lists that count together: those below the guardrails, or one guardrail's."""
 
-    def __init__(self, name: str, said: Sequence[Said], generation: int, depends: Depends) -> None:
+    def __init__(self, verb: "Verb", said: Sequence[Said]) -> None:
+        alerting = [one for one in said if in_force(one[1].mode) is Mode.ALERT]
+        self.said = sorted(alerting or said, key=lambda one: one[0].id)
+        self.below = self.said[0][0].tier != GUARDRAIL
+        self.mode = in_force(self.said[0][1].mode)
+        self.allows = [
+            entry for one, rules in self.said for entry in verb.entries(one, "allow", rules.allow or (), rules, self.mode)
+        ]
+        said_severities = [rules.severity for _, rules in self.said if rules.severity is not None]
+        self._severity = max(said_severities, key=lambda one: _LOUDNESS[one], default=None)
+        self._verb = verb
+
+    @property
+    def excepted_by(self) -> tuple[str, ...]:
+        """What an exception may name so that nothing is refused here."""
+        verb = self._verb.name
+        return tuple(f"{policy.id}/{verb}{rest}" for policy, _ in self.said for rest in ("", "/allow"))
+
+    def refuse(self, reason: Reason) -> Verdict:
+        """What no list allows; the first policy by its id answers for it, with the loudest severity that is said."""
+        (policy, rules), verb = self.said[0], self._verb
+        return Verdict(
+            Outcome.VIOLATION, verb.name, reason, self.mode, verb.generation, f"{policy.id}/{verb.name}/allow", rules.source,
+            policy.id, self._severity or _SEVERITIES.get(reason, Severity.HIGH), verb.depends,
+        )  # fmt: skip
+
+
+class Verb:
+    """What every verb has. `denies` and `allows` are the entries that count in its moment."""
+
+    def __init__(self, name: str, said: Sequence[Said], generation: int, moment: Moment, depends: Depends) -> None:
         self.name = name
-        self._generation = generation
+        self.generation = generation
         self.depends = depends
-        lists = sorted(((policy, rules) for policy, rules in said if rules.allow is not None), key=lambda one: one[0].id)
-        self._lists = [one for one in lists if one[1].mode is Mode.ALERT] or lists
-        self.listed = bool(self._lists)  # default-deny
-        self._mode = self._lists[0][1].mode if self._lists else Mode.LEARN
-        self.allows = [self._entry(p, "allow", rule, self._mode) for p, rules in self._lists for rule in rules.allow or ()]
-        self.denies = [self._entry(p, "deny", rule, rules.mode) for p, rules in said for rule in rules.deny]
+        self._moment = moment
+        self._said = said
+        self.lists = [lists for lists in self._all_lists() if not moment.excepted.intersection(lists.excepted_by)]
+        self.listed = bool(self.lists)  # default-deny
+        self.allows = [entry for lists in self.lists for entry in lists.allows]
+        self.denies = list(self._denied())
+        mode = self.lists[0].mode if self.lists else Mode.LEARN
         mentioned = Outcome.ALLOWED if said else Outcome.UNJUDGED
         reason = Reason.ALLOWED if said else Reason.NOT_MENTIONED
-        self._otherwise = Verdict(mentioned, name, reason, self._mode, generation, severity=Severity.LOW, depends=depends)
+        self._otherwise = Verdict(mentioned, name, reason, mode, generation, severity=Severity.LOW, depends=depends)
 
-    def _entry(self, policy: Policy, which: str, rule: Rule, mode: Mode) -> Entry:
+    def _all_lists(self) -> list[Lists]:
+        """Each guardrail's list is a ceiling of its own; those below unite. In the order in which they are asked."""
+        with_list = [one for one in self._said if one[1].allow is not None]
+        ceilings = [[one] for one in with_list if one[0].tier == GUARDRAIL]
+        below = [one for one in with_list if one[0].tier != GUARDRAIL]
+        made = [Lists(self, said) for said in (*ceilings, below) if said]
+        return sorted(made, key=lambda lists: (STRICTEST_FIRST.index(lists.mode), lists.below, lists.said[0][0].id))
+
+    def _denied(self) -> Iterator[Entry]:
+        excepted = self._moment.excepted
+        for policy, rules in self._said:
+            if f"{policy.id}/{self.name}" not in excepted:
+                entries = self.entries(policy, "deny", rules.deny, rules, in_force(rules.mode))
+                yield from (entry for entry in entries if entry.verdict.rule not in excepted)
+
+    def entries(self, policy: Policy, which: str, listed: Sequence[Rule], rules: Rules, mode: Mode) -> Iterator[Entry]:
+        """Those of a list that count in this moment, each with the verdict where it is decisive."""
         deny = which == "deny"
         reason = Reason(f"{self.name}.denied") if deny else Reason.ALLOWED
-        verdict = Verdict(
-            Outcome.VIOLATION if deny else Outcome.ALLOWED, self.name, reason, mode, self._generation,
-            f"{policy.id}/{self.name}/{which}/{rule.digest}", rule.source, policy.id,
-            _SEVERITIES.get(reason, Severity.HIGH) if deny else Severity.LOW, self.depends,
-        )  # fmt: skip
-        return Entry(rule, verdict, layers_of(self.name, rule, deny=deny))
+        outcome = Outcome.VIOLATION if deny else Outcome.ALLOWED
+        severity = (rules.severity or _SEVERITIES.get(reason, Severity.HIGH)) if deny else Severity.LOW
+        for rule in listed:
+            if self._moment.has(rule):
+                verdict = Verdict(
+                    outcome, self.name, reason, mode, self.generation, id_of(policy, self.name, which, rule), rule.source,
+                    policy.id, severity, self.depends,
+                )  # fmt: skip
+                yield Entry(rule, verdict, layers_of(self.name, rule, deny=deny))
 
-    def _refuse(self, reason: Reason) -> Verdict:
-        """What no list allows; the first of the strictest lists answers for it."""
-        if not self._lists:
-            return self._otherwise
-        policy, rules = self._lists[0]
-        return Verdict(
-            Outcome.VIOLATION, self.name, reason, rules.mode, self._generation, f"{policy.id}/{self.name}/allow", rules.source,
-            policy.id, _SEVERITIES.get(reason, Severity.HIGH), self.depends,
-        )  # fmt: skip
+    def excepted_by(self, rule: str) -> tuple[str, ...]:
+        """What an exception may name so that a violation of this rule is excepted."""
+        for lists in self.lists:
+            if rule == lists.excepted_by[1]:
+                return lists.excepted_by
+        return rule, rule.partition(f"/{self.name}/deny/")[0] + f"/{self.name}"
 
-    def _denies_of(self, mode: Mode, kinds: type | tuple[type, ...]) -> list[Entry]:
-        return [entry for entry in self.denies if entry.verdict.mode is mode and isinstance(entry.rule, kinds)]
+    def _denies_of(self, mode: Mode, kind: type | UnionType) -> list[Entry]:
+        return [entry for entry in self.denies if entry.verdict.mode is mode and isinstance(entry.rule, kind)]
+
+    def _lists_of(self, mode: Mode) -> list[Lists]:
+        return [lists for lists in self.lists if lists.mode is mode]
+
+
+class _PathLists:
+    """Allow lists of paths as a table, and the verdicts on what is not in them."""
+
+    def __init__(self, lists: Lists, verb: str) -> None:
+        self.below = lists.below
+        self.table = PathTable(lists.allows)
+        by_reason = _REFUSED_BY_LAYER.get(verb, {})
+        usual = Reason(f"{verb}.not_allowed")
+        self._refused = [lists.refuse(usual)] * _LAYERS
+        for layer, reason in by_reason.items():
+            self._refused[layer.number] = lists.refuse(reason)
+        self._fileless = lists.refuse(Reason.EXEC_FILELESS) if verb == "exec" else None
+
+    def find(self, path: str, bit: int, flags: int, called: Called | None) -> Verdict | None:
+        """The verdict of what allows it."""
+        if flags == 0 or by_path(flags):
+            return self.table.find(path, bit, called)
+        return self.table.of_image(bit, called) if by_layer(flags) else None
+
+    def refusal(self, layer: Layer, flags: int) -> Verdict:
+        """The verdict on what is not in them."""
+        return self._fileless if self._fileless is not None and flags & _DELETED else self._refused[layer.number]
 
 
 class PathVerb(Verb):
     """exec, load, read or write."""
 
-    def __init__(self, name: str, said: Sequence[Said], generation: int) -> None:
-        super().__init__(name, said, generation, _path_depends(name, said))
-        tables = [PathTable(self._denies_of(mode, PathRule)) for mode in (Mode.ALERT, Mode.LEARN)]
-        self._deny = tuple(table for table in tables if table.used)
-        self._allow = PathTable(self.allows)
-        by_layer = _REFUSED_BY_LAYER.get(name, {})
-        usual = Reason(f"{name}.not_allowed")
-        self._refused = {layer: self._refuse(by_layer.get(layer, usual)) for layer in Layer}
-        self._fileless = self._refuse(Reason.EXEC_FILELESS if name == "exec" else usual)
+    def __init__(self, name: str, said: Sequence[Said], generation: int, moment: Moment) -> None:
+        super().__init__(name, said, generation, moment, _path_depends(name, said))
+        self._steps = tuple(step for mode in STRICTEST_FIRST if any(step := self._step(mode)))
 
-    def decide(self, file: File) -> Verdict:
-        """The verdict on one file."""
-        layer, path = file.layer, file.path
+    def _step(self, mode: Mode) -> tuple[PathTable | None, tuple[_PathLists, ...]]:
+        denied = PathTable(self._denies_of(mode, PathRule))
+        return denied if denied.used else None, tuple(_PathLists(lists, self.name) for lists in self._lists_of(mode))
+
+    def decide(self, file: File, called: Called | None = None) -> Verdict:
+        """The verdict on one file. `called`: how the program was called that is executed."""
+        layer, path, flags = file.layer, file.path, int(file.flags)
         bit = 1 << layer.number
         if bit & _REWRITTEN or "\\" in path:
             path = canonical(path, bit)
-        for table in self._deny:
-            denied = table.find(path, bit)
+        allowed = None
+        for denied, all_lists in self._steps:
             if denied is not None:
-                return denied
-        if not self.listed:
-            return self._otherwise
-        flags = file.flags
-        found = self._allow.find(path, bit) if flags == 0 else self._find_flagged(path, bit, int(flags))
-        return found or self.refusal(layer, flags)
+                found = denied.find(path, bit, called)
+                if found is not None:
+                    return found
+            for lists in all_lists:
+                found = lists.find(path, bit, flags, called)
+                if found is None:
+                    return lists.refusal(layer, flags)
+                if allowed is None or lists.below:
+                    allowed = found
+        return allowed or self._otherwise
 
-    def _find_flagged(self, path: str, bit: int, flags: int) -> Verdict | None:
-        if by_path(flags):
-            return self._allow.find(path, bit)
-        return self._allow.of_image(bit) if by_layer(flags) else None
-
-    def refusal(self, layer: Layer, flags: int) -> Verdict:
-        """The verdict on what no list allows."""
-        return self._fileless if self.name == "exec" and int(flags) & _DELETED else self._refused[layer]
-
-    def uniform(self, folder: str, layer: Layer) -> Verdict | None:
-        """The one verdict of every unflagged file below this folder, or None where a rule tells them apart."""
+    def uniform(self, folder: str, layer: Layer) -> bool:
+        """Whether no rule tells unflagged files below this folder apart, in any session and phase. Ask it of every rule."""
         bit = 1 << layer.number
         path = canonical(folder, bit)
-        entries = [*self.denies, *(self.allows if self.listed else ())]
-        for entry in entries:
-            rule = entry.rule
-            told_apart = isinstance(rule, PathRule) and rule.glob is not None and rule.glob.below(path) is None
-            if told_apart and entry.layers & bit:
-                return None
-        return self.decide(File(f"{folder.rstrip('/')}/any", layer, Flag(0), 0, 0, 0, 0, 0))
+        return not any(entry.layers & bit and _tells_apart(entry.rule, path) for entry in (*self.denies, *self.allows))
+
+
+def _tells_apart(rule: Rule, folder: str) -> bool:
+    if not isinstance(rule, PathRule):
+        return False
+    below = True if rule.glob is None else rule.glob.below(folder)
+    return below is None or (below and not rule.when.always)
+
+
+class _PeerLists:
+    """Allow lists of peers as tables, and the verdict on what is not in them."""
+
+    def __init__(self, lists: Lists, verb: str) -> None:
+        self.below = lists.below
+        self.table = PeerTable(lists.allows)
+        self.names = _names(lists.allows)
+        self.sockets = {abstract: PathTable(_sockets(lists.allows, abstract)) for abstract in (False, True)}
+        self.refused = lists.refuse(Reason(f"{verb}.not_allowed"))
 
 
 class PeerVerb(Verb):
-    """egress or listen."""
+    """egress, ingress or listen."""
 
-    def __init__(self, name: str, said: Sequence[Said], generation: int) -> None:
-        super().__init__(name, said, generation, _peer_depends(name, said))
-        self._deny = tuple(PeerTable(self._denies_of(mode, PeerRule)) for mode in (Mode.ALERT, Mode.LEARN) if said)
-        self._allow = PeerTable(self.allows)
-        self._refused = self._refuse(Reason(f"{name}.not_allowed"))
-        self._inside = name == "egress"  # loopback is allowed unless denied
-        self._sockets = {abstract: self._socket_tables(abstract) for abstract in (False, True)}
+    def __init__(self, name: str, said: Sequence[Said], generation: int, moment: Moment) -> None:
+        super().__init__(name, said, generation, moment, _peer_depends(name, said))
+        lists = {mode: tuple(_PeerLists(lists, name) for lists in self._lists_of(mode)) for mode in STRICTEST_FIRST}
+        self._steps = tuple(
+            (PeerTable(self._denies_of(mode, PeerRule)), _names(self._denies_of(mode, NameRule)), lists[mode])
+            for mode in STRICTEST_FIRST
+            if lists[mode] or self._denies_of(mode, PeerRule | NameRule)
+        )
+        self._sockets = {abstract: self._socket_steps(lists, abstract) for abstract in (False, True)}
+        self._inside = name in ("egress", "ingress")  # loopback is allowed unless denied
+        self._named: dict[int, Verdict] = {}  # verdicts that were decided by a name, too
 
-    def _socket_tables(self, abstract: bool) -> tuple[tuple[PathTable, ...], PathTable]:  # noqa: FBT001 - private
-        def of_kind(entries: Iterable[Entry]) -> list[Entry]:
-            return [one for one in entries if isinstance(one.rule, UnixRule) and one.rule.abstract is abstract]
+    def _socket_steps(
+        self,
+        lists: dict[Mode, tuple[_PeerLists, ...]],
+        abstract: bool,  # noqa: FBT001 - private
+    ) -> tuple[tuple[PathTable, tuple[_PeerLists, ...]], ...]:
+        return tuple(
+            (PathTable(_sockets(self._denies_of(mode, UnixRule), abstract)), lists[mode]) for mode in STRICTEST_FIRST
+        )  # fmt: skip
 
-        denied = [PathTable(of_kind(self._denies_of(mode, UnixRule))) for mode in (Mode.ALERT, Mode.LEARN)]
-        return tuple(table for table in denied if table.used), PathTable(of_kind(self.allows))
-
-    def decide(self, address: str, protocol: int, port: int) -> Verdict:
+    def decide(self, address: str, protocol: int, port: int, name: str = "") -> Verdict:
         """The verdict on one peer. What is no address is matched by no rule, and not allowed where there is a list."""
         try:
             where = number(address)
         except ValueError:
-            return self._refused if self.listed else self._otherwise
-        for table in self._deny:
-            denied = table.find(where, protocol, port)
-            if denied is not None:
-                return denied
-        if not self.listed:
-            return self._otherwise
-        found = self._allow.find(where, protocol, port)
-        return found or (self._otherwise if self._inside and is_loopback(where) else self._refused)
+            return next((lists.refused for _, _, all_lists in self._steps for lists in all_lists), self._otherwise)
+        allowed, by_name = None, False
+        for denied, names, all_lists in self._steps:
+            found = denied.find(where, protocol, port)
+            if found is None and names is not None and names.speaks_of(protocol, port):
+                by_name, found = True, names.find(plain_name(name), protocol, port)
+            if found is not None:
+                return self._by_name(found) if by_name else found
+            for lists in all_lists:
+                found = lists.table.find(where, protocol, port)
+                if found is None and self._inside and is_loopback(where):
+                    continue
+                if found is None and lists.names is not None and lists.names.speaks_of(protocol, port):
+                    by_name, found = True, lists.names.find(plain_name(name), protocol, port)
+                if found is None:
+                    return self._by_name(lists.refused) if by_name else lists.refused
+                if allowed is None or lists.below:
+                    allowed = found
+        verdict = allowed or self._otherwise
+        return self._by_name(verdict) if by_name else verdict
+
+    def _by_name(self, verdict: Verdict) -> Verdict:
+        """The same verdict, which says that a name was read. As many as there are verdicts."""
+        named = self._named.get(id(verdict))
+        if named is None:
+            named = self._named[id(verdict)] = replace(verdict, depends=verdict.depends | Depends.NAME)
+        return named
 
     def decide_socket(self, event: Unix) -> Verdict:
         """The verdict on a unix socket."""
         file = socket_file(event)
         if file is not None:
-            return self._decide_path(
-                canonical(file.path, 1 << file.layer.number), 1 << file.layer.number, int(file.flags), abstract=False
-            )
+            bit = 1 << file.layer.number
+            return self._decide_path(canonical(file.path, bit), bit, int(file.flags), abstract=False)
         return self._decide_path("/" + canonical(event.abstract, 0), _IMAGE, 0, abstract=True)
 
     def _decide_path(self, path: str, bit: int, flags: int, *, abstract: bool) -> Verdict:
-        deny, allow = self._sockets[abstract]
-        for table in deny:
-            denied = table.find(path, bit)
-            if denied is not None:
-                return denied
-        if not self.listed:
-            return self._otherwise
-        found = allow.find(path, bit) if by_path(flags) else None
-        return found or self._refused
+        allowed = None
+        for denied, all_lists in self._sockets[abstract]:
+            found = denied.find(path, bit)
+            if found is not None:
+                return found
+            for lists in all_lists:
+                found = lists.sockets[abstract].find(path, bit) if by_path(flags) else None
+                if found is None:
+                    return lists.refused
+                if allowed is None or lists.below:
+                    allowed = found
+        return allowed or self._otherwise
 
-    def uniform(self, network: Network, port: int, protocol: int) -> Verdict | None:
-        """The one verdict of every address in this network, or None where a rule tells them apart."""
-        if network.num_addresses > 1:
-            if isinstance(network, IPv6Network) and network.overlaps(_MAPPED):
-                return None
-            rules = [entry.rule for entry in (*self.denies, *self.allows)]
-            inside = [rule.network for rule in rules if isinstance(rule, PeerRule) and _speaks_of(rule, port, protocol)]
-            if any(_is_part(one, network) for one in (*inside, *_SPECIAL)):
-                return None
-        return self.decide(str(network.network_address), protocol, port)
+    def uniform(self, network: Network, port: int, protocol: int) -> bool:
+        """Whether no rule tells the addresses of this network apart, in any session and phase. Ask it of every rule."""
+        rules = [entry.rule for entry in (*self.denies, *self.allows)]
+        speaking = [rule for rule in rules if isinstance(rule, PeerRule | NameRule) and _speaks_of(rule, port, protocol)]
+        if any(isinstance(rule, NameRule) or (not rule.when.always and _touches(rule.network, network)) for rule in speaking):
+            return False
+        if network.num_addresses == 1:
+            return True
+        if isinstance(network, IPv6Network) and network.overlaps(_MAPPED):
+            return False
+        inside = [rule.network for rule in speaking if isinstance(rule, PeerRule)]
+        return not any(_is_part(one, network) for one in (*inside, *_SPECIAL))
 
 
-def _speaks_of(rule: PeerRule, port: int, protocol: int) -> bool:
+def _names(entries: Iterable[Entry]) -> NameTable | None:
+    found = [entry for entry in entries if isinstance(entry.rule, NameRule)]
+    return NameTable(found) if found else None
+
+
+def _sockets(entries: Iterable[Entry], abstract: bool) -> list[Entry]:  # noqa: FBT001 - private
+    return [one for one in entries if isinstance(one.rule, UnixRule) and one.rule.abstract is abstract]
+
+
+def _speaks_of(rule: PeerRule | NameRule, port: int, protocol: int) -> bool:
     return not rule.ports or any(one.protocol == protocol and one.low <= port <= one.high for one in rule.ports)
+
+
+def _touches(one: Network | None, network: Network) -> bool:
+    if one is None:
+        return True
+    return one.version == network.version and one.overlaps(network)
 
 
 def _is_part(part: Network | None, network: Network) -> bool:
@@ -234,18 +405,21 @@ def _path_depends(name: str, said: Sequence[Said]) -> Depends:
         depends |= Depends.PATH
     if any(one.allow for _, one in said) or (name in _CODE and listed) or any(rule.glob is None or rule.layers for rule in rules):
         depends |= Depends.LAYER
+    if any(rule.when.of_arguments for rule in rules):
+        depends |= Depends.ARGV
     return depends
 
 
 def _peer_depends(name: str, said: Sequence[Said]) -> Depends:
+    """Without NAME, which `decide` adds where it read one."""
     depends = Depends.CONTAINER
     rules = [rule for _, one in said for rule in (*(one.allow or ()), *one.deny)]
     peers = [rule for rule in rules if isinstance(rule, PeerRule)]
-    if any(rule.network is not None for rule in peers) or (name == "egress" and any(one.allow is not None for _, one in said)):
+    if any(rule.network is not None for rule in peers) or (name != "listen" and any(one.allow is not None for _, one in said)):
         depends |= Depends.ADDRESS
-    if any(rule.ports for rule in peers):
+    if any(rule.ports for rule in rules if isinstance(rule, PeerRule | NameRule)):
         depends |= Depends.PORT
-    if len(peers) < len(rules):
+    if any(isinstance(rule, UnixRule) for rule in rules):
         depends |= Depends.PATH | Depends.LAYER
     return depends
 

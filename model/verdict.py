@@ -11,6 +11,7 @@ class Outcome(StrEnum):
     UNJUDGED = "unjudged"  # no selected policy mentions the verb: recorded, not judged
     ALLOWED = "allowed"
     VIOLATION = "violation"
+    EXCEPTED = "excepted"  # a violation that an exception covers: recorded, no finding
 
 
 class Mode(StrEnum):
@@ -18,6 +19,7 @@ class Mode(StrEnum):
 
     LEARN = "learn"  # record, never alert
     ALERT = "alert"
+    ENFORCE = "enforce"  # what a policy may ask for; this version alerts instead, and no verdict has it
 
 
 class Severity(StrEnum):
@@ -50,8 +52,16 @@ class Reason(StrEnum):
     WRITE_DENIED = "write.denied"
     EGRESS_NOT_ALLOWED = "egress.not_allowed"
     EGRESS_DENIED = "egress.denied"
+    INGRESS_NOT_ALLOWED = "ingress.not_allowed"
+    INGRESS_DENIED = "ingress.denied"
     LISTEN_NOT_ALLOWED = "listen.not_allowed"
     LISTEN_DENIED = "listen.denied"
+    IMAGE_REGISTRY = "image.registry"  # the image is from none of the required registries
+    IMAGE_DIGEST = "image.digest"  # the image's digest is none of the required ones
+    IMAGE_TAG = "image.tag"  # the reference's tag is none of the required ones
+    IMAGE_UNKNOWN = "image.unknown"  # a requirement of the image that nothing is known about here: unjudged
+    PRIVILEGE_PRIVILEGED = "privilege.privileged"  # the container is privileged, and must not be
+    PRIVILEGE_UNKNOWN = "privilege.unknown"  # a requirement of privileges that nothing is known about here: unjudged
     PRIVILEGE_ESCALATION = "privilege.escalation"  # user id or capabilities grew without exec or setuid
     IDENTITY_UNIDENTIFIED = "identity.unidentified"  # below a runtime's root, but no runtime's record claims it
     IDENTITY_CLAIMED_TWICE = "identity.claimed_twice"  # several records claim one cgroup: none is believed
@@ -70,13 +80,14 @@ class Depends(IntFlag):
     ARGV = 32  # not in the key
     NAME = 64  # a DNS name: not in the key
     TARGET = 128  # the second name of a rename or link: not in the key
+    TIME = 256  # how old the container is, or the day: not in the key
 
 
 class Verdict(Struct, frozen=True, gc=False):
     """The decision on one event, with the word for it, the rule that was decisive, and the mode in force."""
 
     outcome: Outcome
-    verb: str  # exec, load, read, write, egress, listen; "" where no verb applies
+    verb: str  # exec, load, read, write, egress, ingress, listen, image, privileges; "" where no verb applies
     reason: Reason
     mode: Mode
     generation: int  # of the policy set
@@ -85,3 +96,5 @@ class Verdict(Struct, frozen=True, gc=False):
     policy: str = ""
     severity: Severity = Severity.MEDIUM
     depends: Depends = Depends.CONTAINER
+    expires_ns: int = 0  # boot time from which it may be another one, all else being equal; 0: never
+    exception: str = ""  # of an excepted violation: who, until when, and why

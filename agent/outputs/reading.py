@@ -1,6 +1,7 @@
 """Read the logs back: for `explain`, `replay`, `init` and the tests. What is in a file may be hostile; a line is bounded."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -78,6 +79,17 @@ def find(folder: Path, record_id: str) -> Record | Finding | Note | None:
             if not isinstance(entry, Damaged) and entry.id == record_id:
                 return entry
     return None
+
+
+def offset_of(entry: Record | Finding | Note) -> int | None:
+    """Unix time minus boot time where it was written, to a second, ns. None where it has not both."""
+    if not isinstance(entry, Record):
+        return None
+    try:
+        seconds = datetime.fromisoformat(f"{entry.time[:19]}+00:00").timestamp()
+    except ValueError:
+        return None
+    return int(seconds) * 1_000_000_000 - entry.event.time_ns
 
 
 def is_id(text: str) -> bool:

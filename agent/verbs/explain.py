@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from agent.outputs.lines import COLOURS, PLAIN, line_of
-from agent.outputs.reading import find, full_id, is_id
+from agent.outputs.reading import find, full_id, is_id, offset_of
 from agent.policies import Policies, policies_of
 from agent.settings import Settings, SettingsError, load
 from agent.verbs.refusal import refused
@@ -43,7 +43,7 @@ def _explain(settings: Settings, record_id: str, *, as_json: bool) -> int:
     if record is None or entry is None:
         sys.stderr.write(f"vedette: no record {printable(record_id)} in {settings.log.folder}\nhint: {AN_ID}\n")
         return 1
-    policies = policies_of(settings.policies.folder)
+    policies = policies_of(settings.policies.folder, offset_of(record))
     for problem in policies.problems:
         sys.stderr.write(f"vedette: {problem}\n")
     explained = _explained(policies, record)

@@ -80,7 +80,7 @@ def _replay(file: Path, settings: Settings) -> int:
     first.close()
     place = Where(f"replay-{app.where(settings).agent}", header.boot, "replay")
     told = app.outputs(settings, place, Metrics(), clock=Clock(header.clock_offset_ns))
-    policies = policies_of(settings.policies.folder)
+    policies = policies_of(settings.policies.folder, header.clock_offset_ns)
     node = app.node(settings, header.boot, records, records.path_of)
     decoder, reports = Decoder(header.code_variables, node.name), Reports(node.name)
 

@@ -83,7 +83,7 @@ def test_a_mistake_is_told_as_the_house_tells_it() -> None:
         'hint: did you mean "deny"?  write takes: allow, deny'
     )
     assert second.startswith('rules/40-web.yaml:13:20: a network rule needs a field "to"')
-    assert third.endswith("hint: a network rule takes: to, ports")
+    assert third.endswith("hint: a network rule takes: to, ports, session, startup")
 
 
 MISTAKES = [
@@ -106,11 +106,13 @@ MISTAKES = [
     ("exce: {allow: []}", 'unknown field "exce" in spec'),
     ("read: {deny: [/proc/1/environ]}", "process ids are not told apart"),
     ("read: {deny: ['/proc/1*/environ']}", "process ids are not told apart"),
-    ("mode: enforce", 'mode "enforce" is not there yet'),
+    ("mode: enforced", 'unknown mode "enforced"'),
     ("mode: lern", 'unknown mode "lern"'),
     ("mode: {exce: alert}", 'unknown verb "exce" in mode'),
     ("mode: {exec: alert}\n  load: {allow: []}", "mode does not say what holds for load"),
-    ("egress: {allow: [example.com]}", "is no address"),
+    ("egress: {allow: ['a*.example.com']}", "a name's wildcard is a first part of its own"),
+    ("egress: {allow: [exa mple.com]}", "is no address"),
+    ("egress: {allow: ['*']}", "a name's wildcard is a first part of its own"),
     ("egress: {allow: ['10.0.0.1:80']}", "is no address"),
     ("egress: {allow: [10.0.0.1/8]}", "has bits behind its prefix"),
     ("egress: {allow: ['::ffff:10.0.0.1']}", "IPv4 addresses are written as IPv4"),
