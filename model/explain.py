@@ -8,7 +8,7 @@ from msgspec import Struct
 from model.event import Access, Change, Direction, Event, Exec, File, Layer, Load, Net, Open, Session, Unix
 from model.fields import LAYERS, plain_name
 from model.judge import SECOND_NS, Compiled, judge
-from model.match import Entry, by_layer, by_path, canonical, number, socket_file
+from model.match import Entry, by_layer, by_path, canonical, number, own, socket_file
 from model.origin import Origin
 from model.policy import KubernetesRule, NameRule, PathRule, PeerRule, Ports, Rule, UnixRule
 from model.program import Called, called, called_script
@@ -186,7 +186,7 @@ def _layers(mask: int) -> str:
 
 
 def _try_peer(rule: PeerRule, event: Net) -> tuple[bool, str]:
-    if rule.network is not None and not _contains(rule, event.address):
+    if rule.network is not None and not _contains(rule, event):
         return False, "the address is another"
     if not _has_port(rule.ports, event):
         return False, "the port or protocol is another"
@@ -209,9 +209,10 @@ def _has_port(ports: tuple[Ports, ...], event: Net) -> bool:
     return not ports or any(one.protocol == event.protocol and one.low <= port <= one.high for one in ports)
 
 
-def _contains(rule: PeerRule, address: str) -> bool:
+def _contains(rule: PeerRule, event: Net) -> bool:
+    is_own = event.direction in (Direction.LISTEN, Direction.BIND)
     try:
-        six, bits = number(address)
+        six, bits = own(event.address) if is_own else number(event.address)
     except ValueError:
         return False
     found = ip_address(bits.to_bytes(16 if six else 4, "big"))

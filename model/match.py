@@ -238,18 +238,19 @@ class _PortTable:
         return self.any
 
 
-def number(address: str) -> tuple[int, int]:
-    """(0, bits) for IPv4, (1, bits) for IPv6. The unspecified address is the loopback one: the kernel connects there.
-
-    Raises ValueError for what is no address.
-    """
+def own(address: str) -> tuple[int, int]:
+    """(0, bits) for IPv4 and what is mapped from it, (1, bits) for IPv6. Raises ValueError for what is no address."""
     if ":" not in address:
         first, second, third, fourth = address.split(".")
-        return 0, (int(first) << 24 | int(second) << 16 | int(third) << 8 | int(fourth)) or LOOPBACK
+        return 0, int(first) << 24 | int(second) << 16 | int(third) << 8 | int(fourth)
     bits = int(IPv6Address(address))
-    if bits >> 32 == 0xFFFF:
-        return 0, bits & 0xFFFFFFFF or LOOPBACK
-    return 1, bits or 1
+    return (0, bits & 0xFFFFFFFF) if bits >> 32 == 0xFFFF else (1, bits)
+
+
+def number(address: str) -> tuple[int, int]:
+    """The same of a peer: the unspecified address is the loopback one, for the kernel connects there."""
+    six, bits = own(address)
+    return six, bits or (1 if six else LOOPBACK)
 
 
 def is_loopback(address: tuple[int, int]) -> bool:

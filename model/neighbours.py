@@ -83,7 +83,7 @@ def listen(seen: list[tuple[Peer, Seen]]) -> list[Rule]:
         inside = all(address.is_loopback for address, _, _ in members)
         named = NAMES.get(protocol, "") in PROTOCOLS
         for address, peer, one in members:
-            by_place[_place(address) if inside or not named else "", str(protocol)].append((peer, one))
+            by_place[str(address) if inside or not named else "", str(protocol)].append((peer, one))
     rules = []
     for (place, _), of_it in by_place.items():
         for word in _ports([peer for peer, _ in of_it]) or ("",):
@@ -91,13 +91,6 @@ def listen(seen: list[tuple[Peer, Seen]]) -> list[Rule]:
             what, ports = (place, (word,) if word else ()) if place else (word, ())
             rules.append(rule_of("listen", what, of_word, ports=ports))
     return rules
-
-
-def _place(address: Address) -> str:
-    """As rules find it: the unspecified address is judged as loopback (see `model.match.number`)."""
-    if address.is_unspecified:
-        return "127.0.0.1" if address.version == 4 else "::1"
-    return str(address)
 
 
 def _in(word: str, port: int) -> bool:

@@ -30,6 +30,7 @@ from model.match import (
     canonical,
     is_loopback,
     number,
+    own,
     socket_file,
 )
 from model.policy import GUARDRAIL, NameRule, Network, PathRule, PeerRule, Policy, Rule, Rules, UnixRule, id_of
@@ -289,6 +290,7 @@ class PeerVerb(Verb):
             if lists[mode] or self._denies_of(mode, PeerRule | NameRule)
         )
         self._sockets = {abstract: self._socket_steps(lists, abstract) for abstract in (False, True)}
+        self._number = own if name == "listen" else number  # listening on 0.0.0.0 is listening everywhere
         self._inside = name in ("egress", "ingress")  # loopback is allowed unless denied
         self._named: dict[int, Verdict] = {}  # verdicts that were decided by a name, too
 
@@ -304,7 +306,7 @@ class PeerVerb(Verb):
     def decide(self, address: str, protocol: int, port: int, name: str = "") -> Verdict:
         """The verdict on one peer. What is no address is matched by no rule, and not allowed where there is a list."""
         try:
-            where = number(address)
+            where = self._number(address)
         except ValueError:
             return next((lists.refused for _, _, all_lists in self._steps for lists in all_lists), self._otherwise)
         allowed, by_name = None, False

@@ -230,6 +230,14 @@ def test_egress_by_network_port_and_protocol(event: Event, expected: Outcome) ->
     assert outcome(rules, event) is expected
 
 
+def test_listening_on_every_address_is_not_listening_on_loopback() -> None:
+    rules = "listen: {allow: [{address: 127.0.0.1, ports: [80/tcp]}, {address: 0.0.0.0, ports: [81/tcp]}]}"
+    assert outcome(rules, listen(80, "127.0.0.1")) is ALLOWED
+    assert outcome(rules, listen(80, "0.0.0.0")) is VIOLATION  # noqa: S104 - what is tried
+    assert outcome(rules, listen(80, "::")) is VIOLATION
+    assert outcome(rules, listen(81, "0.0.0.0")) is ALLOWED  # noqa: S104 - what is tried
+
+
 def test_loopback_is_allowed_unless_denied_by_any_of_its_names() -> None:
     rules = "egress: {allow: [], deny: [{to: 127.0.0.1, ports: [6379/tcp]}, '::1']}"
     assert outcome(rules, connect("127.0.0.1", 80)) is ALLOWED
