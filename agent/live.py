@@ -67,13 +67,16 @@ class Agent:
         self.outputs = app.outputs(settings, self.place, self.metrics)
         self._made = ExitStack()  # what is to be ended, last made first; an error in one keeps no other from ending
         self._made.callback(self._close_outputs)
-        self._made.callback(self.note, "stop", {})
         self._status = StatusFile(settings.log.folder)
         self._made.callback(self._status.close)
         self.health = Health(NEEDS, stuck_s=settings.stuck_s)
         self.policies = Policies([settings.policies.folder], self.outputs.log.stamp.clock.offset_ns)
         self.watcher = Watcher([settings.policies.folder], settings.policies.settle_s)
-        self._recorder = self._open_recorder(record) if record else None
+        try:
+            self._recorder = self._open_recorder(record) if record else None
+        except BaseException:
+            self._made.close()  # nobody has us yet, to do it
+            raise
         self.started_s = time.monotonic()
         self.sensor: Sensor | None = None
         self._server: Server | None = None
@@ -100,15 +103,25 @@ class Agent:
 
     def start(self, ended: Callable[[], bool]) -> bool:
         """Load, attach, test, take stock; then it is ready. False: it was to end before that."""
-        steps = (self._serve, self.reload, self._open_sensor, self._build, self._answer_existing, self._test, self._take_stock)
+        self._serve()
+        self._made.callback(self.note, "stop", {})
+        steps = (self.reload, self._open_sensor, self._build, self._answer_existing, self._test, self._take_stock)
         for step in steps:
             if ended():
                 return False
             step()
-        self.note(
-            "start", {"pid": os.getpid(), "policies": len(self.policies), "missing": [h.place for h in self.watching.missing()]}
-        )
+        self.note("start", self._begun())
         return True
+
+    def _begun(self) -> dict[str, Any]:
+        address = self.metrics_address
+        return {
+            "pid": os.getpid(),
+            "policies": len(self.policies),
+            "missing": [hook.place for hook in self.watching.missing()],
+            "log": str(self.settings.log.folder),
+            "metrics": f"{address[0]}:{address[1]}" if address else "",
+        }
 
     def _serve(self) -> None:
         metrics = self.settings.metrics
@@ -345,7 +358,7 @@ class Agent:
         """Loudly, once for each set of them."""
         if self.policies.problems and self.policies.problems != before:
             first = str(self.policies.problems[0])
-            self.note("policies", {"errors": len(self.policies.problems), "first": first})
+            self.note("policies", {"errors": len(self.policies.problems), "first": first, "policies": len(self.policies)})
             self._logger.warning("policies have errors", count=len(self.policies.problems), first=first.partition("\n")[0])
         elif before and not self.policies.problems:
             self._logger.warning("policies have no errors any more")

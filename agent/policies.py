@@ -174,7 +174,7 @@ class Policies:
 
     def take(self, found: Found) -> Change | None:
         """Put in force what was read, unless there is a problem in it, or nothing new. At the start what is good counts."""
-        gone = "the policy folder is gone: the last policies stay in force" if self.generation else "there is no such folder"
+        gone = "the policy folder is gone: the last policies stay in force" if self._now.policies else "there is no such folder"
         hint = "make it, or name another one: policies.folder"
         missing = [Problem(str(folder), 1, 1, gone, hint=hint) for folder in found.missing]
         self.problems = (*found.read.problems, *missing)

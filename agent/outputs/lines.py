@@ -166,14 +166,18 @@ def _note(note: Note, style: Style, width: int) -> str:
 
 def _start(says: Mapping[str, Any]) -> str:
     unseen = f"; this kernel has no {', '.join(says['missing'])}" if says.get("missing") else ""
-    return f"watching, as pid {says.get('pid', '?')}{unseen}"
+    log = f"; log in {says['log']}" if says.get("log") else ""
+    metrics = f", metrics on {says['metrics']}" if says.get("metrics") else ""
+    return f"watching, as pid {says.get('pid', '?')}{log}{metrics}{unseen}"
 
 
 def _policies(says: Mapping[str, Any]) -> str:
     if says.get("errors"):
         count = says["errors"]
         first = str(says.get("first", "")).partition("\n")[0]
-        return f"{first}: {count} error{'' if count == 1 else 's'} in the policies, those before stay in force"
+        kept = says.get("policies", 0)
+        stay = f"the {kept} before stay in force" if kept else "none is in force"
+        return f"{first}: {count} error{'' if count == 1 else 's'} in the policies, {stay}"
     count = says.get("policies", 0)
     moved = ", ".join(f"{how} {name}" for how in ("added", "removed", "changed") for name in says.get(how, ())[:_NAMED])
     return f"{count} {'policy' if count == 1 else 'policies'} in force{f': {moved}' if moved else ''}"

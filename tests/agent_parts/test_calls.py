@@ -1,5 +1,7 @@
 """A call that is wrong: exit code 2, one message that says where and what, and no traceback. Alike in every verb."""
 
+import socket
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,6 +60,15 @@ def test_a_wrong_call_is_refused_in_one_message(given: Path, words: str, says: s
     assert (told.exit_code, told.stdout) == (2, "")
     assert told.stderr.startswith(f"vedette: {says}")
     assert len(told.stderr.splitlines()) <= 2
+
+
+@pytest.mark.parametrize("words", ["run --record none/new --log log", "run --log log --policies folder --port 1"])
+def test_an_agent_that_could_not_be_made_leaves_nothing_running(given: Path, words: str) -> None:
+    before = set(threading.enumerate())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert call(words.replace("--port 1", f"--port {taken.getsockname()[1]}").split()).exit_code == 2
+    assert set(threading.enumerate()) == before
+    assert "stop" not in "".join(file.read_text() for file in (given / "log").glob("evidence-*"))
 
 
 @pytest.mark.parametrize("words", ["", "nonsense", "run --nonsense", "run --port many", "check", "explain"])

@@ -106,11 +106,19 @@ def test_what_waits_is_shown_by_its_time_and_a_finding_below_its_record() -> Non
 
 def test_what_the_agent_says_of_itself_is_a_sentence() -> None:
     said: dict[tuple[str, str], dict[str, Any]] = {
-        ("start", "watching, as pid 7; this kernel has no tp_btf/x"): {"pid": 7, "policies": 1, "missing": ["tp_btf/x"]},
+        ("start", "watching, as pid 7; log in /l, metrics on 127.0.0.1:1; this kernel has no tp_btf/x"): {
+            "pid": 7,
+            "policies": 1,
+            "missing": ["tp_btf/x"],
+            "log": "/l",
+            "metrics": "127.0.0.1:1",
+        },
         ("policies", "1 policy in force"): {"generation": 1, "policies": 1},
-        ("policies", "a.yaml:1:1: no: 2 errors in the policies, those before stay in force"): {
-            "errors": 2,
-            "first": "a.yaml:1:1: no",
+        ("policies", "a.yaml:1:1: no: 2 errors in the policies, none is in force"): {"errors": 2, "first": "a.yaml:1:1: no"},
+        ("policies", "a: no: 1 error in the policies, the 3 before stay in force"): {
+            "errors": 1,
+            "first": "a: no",
+            "policies": 3,
         },
         ("stop", "stopped"): {},
     }
