@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,8 @@ SHOWN = {  # a word of the step → what its lines tell
 @pytest.fixture(scope="module")
 def shown() -> str:
     """What `make demo` prints."""
-    done = subprocess.run([sys.executable, "-m", "demo.show"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    wide = {**os.environ, "COLUMNS": "120"}
+    done = subprocess.run([sys.executable, "-m", "demo.show"], cwd=ROOT, env=wide, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
