@@ -171,7 +171,7 @@ def _lint_across(policies: Sequence[Policy], warn: Warn) -> None:
     for wide, narrow in _nested(policies):
         for verb in sorted(wide.verbs.keys() & narrow.verbs.keys()):
             above, rules = wide.verbs[verb], narrow.verbs[verb]
-            if above.deny:
+            if above.deny and (above.mode is not Mode.LEARN or rules.mode is Mode.LEARN):  # one that learns hides no alert
                 denied = covers.get((wide.source, verb)) or Cover(verb, above.deny, deny=True)
                 covers[wide.source, verb] = denied
                 _lint_denied(verb, rules.allow or (), denied, wide, warn)
