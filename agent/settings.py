@@ -126,7 +126,7 @@ class BudgetSettings(Part):
     exit: Allowance = Allowance(flows=1024, rate=2000, burst=10000)
     """Programs ended. As many as were started."""
     open: Allowance = Allowance(flows=8192, rate=200, burst=4000)
-    """Files opened. A language runtime opens 1000 to 3000 at its start."""
+    """Files opened. A language runtime opens some thousands at its start."""
     load: Allowance = Allowance(flows=2048, rate=100, burst=1000)
     """Code mapped from outside the image."""
     change: Allowance = Allowance(flows=4096, rate=200, burst=4000)
@@ -174,9 +174,9 @@ class HashAheadSettings(Part):
     """
 
     programs: Annotated[int, Field(ge=0, le=4096)] = 512
-    """Programs of one image; 0: none are hashed ahead. A slim image has 100 to 300 of them. Kept for all images: 2048."""
+    """Programs of one image; 0: none are hashed ahead. Kept for all images: 2048."""
     read_bytes: Annotated[int, Field(ge=0, le=1024 * MIB)] = 64 * MIB
-    """Bytes read of one image: 0.2 seconds of one core, and what it may take of the disk and its cache."""
+    """Bytes read of one image: what it may take of a core, of the disk and of its cache."""
     give_up_s: Seconds = 60.0
     """Seconds from the first container until the rest of its image is left alone: on a slow disk others come first."""
 
