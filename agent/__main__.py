@@ -15,8 +15,11 @@ app = typer.Typer(
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="YAML file of settings.", show_default="/etc/vedette/settings.yaml")
 ]
-PolicyFolder = Annotated[Path | None, typer.Option("--policies", help="Folder of policies, or one file.")]
-LogFolder = Annotated[Path | None, typer.Option("--log", help="Folder of the log.")]
+PolicyFolder = Annotated[
+    Path | None, typer.Option("--policies", help="Folder of policies, or one file.", show_default="/etc/vedette/rules")
+]
+LogFolder = Annotated[Path | None, typer.Option("--log", help="Folder of the log.", show_default="/var/log/vedette")]
+Output = Annotated[str | None, typer.Option(help="auto, lines, json, or none.", show_default="auto")]
 Json = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
 
@@ -44,10 +47,10 @@ def run(
     policies: PolicyFolder = None,
     log: LogFolder = None,
     record: Annotated[Path | None, typer.Option(help="Also keep the raw events in this new file, for `replay`.")] = None,
-    output: Annotated[str | None, typer.Option(help="auto, lines, json, or none.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port of /metrics, /healthz and /readyz.")] = None,
+    output: Output = None,
+    port: Annotated[int | None, typer.Option(help="Port of /metrics, /healthz and /readyz.", show_default="9477")] = None,
     runtime_root: Annotated[
-        list[str] | None, typer.Option(help="One more runtime state folder: containerd:/x, runc:/y, storage:/z.")
+        list[str] | None, typer.Option(help="One more runtime state folder: containerd:/x, runc:/y, storage:/z. May be repeated.")
     ] = None,
 ) -> None:
     """Watch this host's containers until a signal comes. Needs root."""
@@ -130,7 +133,7 @@ def replay(  # noqa: PLR0913, PLR0917 - options, which typer gives by name
     settings: SettingsFile = None,
     policies: PolicyFolder = None,
     log: Annotated[Path | None, typer.Option("--log", help="Folder for the log of the replay; else none is kept.")] = None,
-    output: Annotated[str | None, typer.Option(help="auto, lines, json, or none.")] = None,
+    output: Output = None,
     policy: Annotated[Path | None, typer.Option(help="Policies to judge a log by: a file or folder.")] = None,
     old: Annotated[
         Path | None, typer.Option(help="Policies to compare them with.", show_default="the verdicts that the log has")
