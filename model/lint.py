@@ -175,9 +175,6 @@ def _lint_across(policies: Sequence[Policy], warn: Warn) -> None:
                 denied = covers.get((wide.source, verb)) or Cover(verb, above.deny, deny=True)
                 covers[wide.source, verb] = denied
                 _lint_denied(verb, rules.allow or (), denied, wide, warn)
-            if rules.allow and rules.mode is Mode.LEARN and above.allow is not None and above.mode is not Mode.LEARN:
-                hint = f"a list that learns allows nothing beside one that alerts: see {above.source}"
-                warn(Code.NO_EFFECT, rules.source, f"this list for {verb} has no effect: {shown(wide.id)} alerts", hint)
 
 
 def _is_baseline(policy: Policy) -> bool:

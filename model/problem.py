@@ -33,7 +33,6 @@ class Code(StrEnum):
     NO_RULES = "policy.no_rules"  # it judges nothing
     ONLY_LEARNS = "policy.only_learns"  # nobody is told what it forbids
     WAITS = "policy.waits"  # what only Kubernetes knows, or this version can't do yet: it has no effect here
-    NO_EFFECT = "list.no_effect"  # a list that learns, where another policy's list alerts on the same containers
     EVERYTHING = "rule.everything"  # it allows everything
     BROAD = "rule.broad"  # it allows a large part of all addresses
     CHOSEN_NAME = "rule.chosen_name"  # it allows by a name that the workload chooses

@@ -119,7 +119,6 @@ WEB = "{containers: {names: [web]}}"
 ACROSS = [
     ("read: {allow: [/a/b]}", "read: {deny: [/a/**]}", '"/a/b" is never allowed: "/a/**" of policy "q" denies it'),
     ("read: {allow: [/a]}", "read: {deny: [/a]}", '"/a" is allowed here and denied by policy "q": deny wins'),
-    ("mode: learn\n  read: {allow: [/a]}", "read: {allow: [/b]}", 'this list for read has no effect: "q" alerts'),
 ]
 
 

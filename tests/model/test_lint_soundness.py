@@ -27,8 +27,6 @@ def without(policies: list[Policy], warning: Problem) -> list[Policy]:
     """The policies without what the warning is about."""
     place = f"{warning.file}:{warning.line}:{warning.column}"
     change = lists_without(place)
-    if warning.code == Code.NO_EFFECT:
-        change = lambda rules: replace(rules, allow=()) if rules.source == place else rules  # noqa: E731
     return [replace(one, verbs={verb: change(rules) for verb, rules in one.verbs.items()}) for one in policies]
 
 
@@ -44,5 +42,5 @@ def test_a_rule_or_list_that_lint_calls_superfluous_changes_no_verdict(meeting: 
     policies = [first, second]
     before = verdict(policies, event)
     for warning in lint(policies, {"p.yaml": "", "q.yaml": ""}):
-        if warning.code in SUPERFLUOUS or warning.code == Code.NO_EFFECT:
+        if warning.code in SUPERFLUOUS:
             assert verdict(without(policies, warning), event) == before, (str(warning), policies)
