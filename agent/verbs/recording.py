@@ -66,12 +66,12 @@ def replay(file: Path, settings_file: Path | None, overrides: Mapping[str, Any])
             if given["log.folder"] is None:
                 given["log.folder"] = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vedette-replay-")))
             settings = load(settings_file, overrides=given, present=("policies.folder",))
-            return _replay(file, settings)
+            return _replay(file, settings, kept=overrides["log.folder"] is not None)
         except (SettingsError, RecordingError, OSError) as error:
             return refused(error)
 
 
-def _replay(file: Path, settings: Settings) -> int:
+def _replay(file: Path, settings: Settings, *, kept: bool) -> int:
     records = RecordedRuntimes()
     first = Recording(file, records.add)
     while not first.ended:
@@ -79,7 +79,7 @@ def _replay(file: Path, settings: Settings) -> int:
     torn, header = first.torn_bytes, first.header
     first.close()
     place = Where(f"replay-{app.where(settings).agent}", header.boot, "replay")
-    told = app.outputs(settings, place, Metrics(), clock=Clock(header.clock_offset_ns))
+    told = app.outputs(settings, place, Metrics(), clock=Clock(header.clock_offset_ns), kept=kept)
     policies = policies_of(settings.policies.folder, header.clock_offset_ns)
     node = app.node(settings, header.boot, records, records.path_of)
     decoder, reports = Decoder(header.code_variables, node.name), Reports(node.name)
